@@ -1,0 +1,7 @@
+"""`python -m linnet` is `linnet`."""
+
+import sys
+
+from linnet.cli import main
+
+sys.exit(main())

@@ -1,0 +1,5 @@
+"""Questions about samples at every level of a taxonomy."""
+
+from linnet.bank.bank import NONE, Bank
+
+__all__ = ["NONE", "Bank"]

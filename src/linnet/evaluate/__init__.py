@@ -1,0 +1,1 @@
+"""Run a scorer over a bank, decode its answers into lineages and measure them."""

@@ -1,0 +1,5 @@
+"""Models as scorers of bank questions."""
+
+from linnet.models.base import Scored, Scorer, State
+
+__all__ = ["Scored", "Scorer", "State"]
