@@ -25,8 +25,13 @@ def unknown(kind: str, value: str, place: str, known: Iterable[str]) -> str:
     names = list(known)
     close = get_close_matches(value, names, n=1, cutoff=0.6)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
-    return f"unknown {kind} '{value}' in {place}; {plural}: {', '.join(names)}.{hint}"
+    return f"unknown {kind} '{value}' in {place}; {_plural(kind)}: {', '.join(names)}.{hint}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def need(module: str, extra: str) -> ModuleType:
@@ -34,6 +39,4 @@ def need(module: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingExtraError(
-            f"{module} is not installed; run: pip install 'linnet[{extra}]'"
-        ) from error
+        raise MissingExtraError(f"{module} is not installed; run: pip install 'linnet[{extra}]'") from error

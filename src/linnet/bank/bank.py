@@ -28,6 +28,7 @@ class Bank:
     weight: (n, L) float32 question weights; 1 unless the policy balances by weight.
     option_case: 'as_is', or 'lower' where options are shown in lower case (the papers' banks).
     manifest: policy, seed, source and hashes, as written beside the rows.
+    verbatim: (n,) lines of a read file that the fields alone do not give back, '' where they do, or None.
     """
 
     taxonomy: Taxonomy
@@ -43,6 +44,7 @@ class Bank:
     image_root: Path | None = None
     option_case: str = "as_is"
     manifest: dict[str, Any] = field(default_factory=dict)
+    verbatim: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sample_id)
@@ -69,13 +71,18 @@ class Bank:
     def option_names(self, row: int, level: int) -> list[str]:
         """Names of the options of one question as they are shown."""
         taxa = self.options[row, level]
-        names = [str(name) for name in self.taxonomy.names[taxa[taxa >= 0]]]
-        return [name.lower() for name in names] if self.option_case == "lower" else names
+        return [self.shown_name(taxon) for taxon in taxa[taxa >= 0].tolist()]
+
+    def shown_name(self, taxon: int) -> str:
+        """Name of a taxon as options show it."""
+        name = str(self.taxonomy.names[taxon])
+        return name.lower() if self.option_case == "lower" else name
 
     def subset(self, rows: np.ndarray | Sequence[int]) -> Bank:
         """The bank of some rows (indices or a mask), in that order."""
         per_row = ("sample_id", "image", "label", "split", "lineage", "options", "answer", "weight")
-        return replace(self, **{name: getattr(self, name)[rows] for name in per_row})
+        verbatim = None if self.verbatim is None else self.verbatim[rows]
+        return replace(self, **{name: getattr(self, name)[rows] for name in per_row}, verbatim=verbatim)
 
     def image_path(self, row: int) -> Path:
         """Where the image of a row lies; raises LinnetError if it would leave the image root."""

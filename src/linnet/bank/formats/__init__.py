@@ -1,0 +1,1 @@
+"""Files and folders that other programs read questions from, one module each."""

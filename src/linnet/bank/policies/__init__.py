@@ -1,0 +1,1 @@
+"""Rules that choose the wrong options of a question, one module each."""
