@@ -4,8 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from linnet.taxonomy import Taxonomy, build, path_table
+
+# No time limit per example: the first one imports, and two busy cores are slow.
+settings.register_profile("linnet", deadline=None)
+settings.load_profile("linnet")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

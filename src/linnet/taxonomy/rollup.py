@@ -19,11 +19,10 @@ def roll_up(taxonomy: Taxonomy, log_scores: np.ndarray) -> np.ndarray:
         ids = taxonomy.at_level(level)
         ids = ids[taxonomy.n_children[ids] > 0]
         if len(ids):
-            starts, stops = offsets[ids + 1], offsets[ids + 2]
-            picked = np.concatenate([np.arange(a, b) for a, b in zip(starts, stops, strict=True)])
-            below = total[:, order[picked]]
-            segments = np.concatenate([[0], np.cumsum(stops - starts)[:-1]])
-            summed = np.logaddexp.reduceat(below, segments, axis=1)
+            # Ids of a level are contiguous, so are their children in `order`.
+            start, stop = offsets[ids[0] + 1], offsets[ids[-1] + 2]
+            below = total[:, order[start:stop]]
+            summed = np.logaddexp.reduceat(below, offsets[ids + 1] - start, axis=1)
             total[:, ids] = np.logaddexp(total[:, ids], summed)
     return total
 

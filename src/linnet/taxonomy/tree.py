@@ -146,6 +146,20 @@ class Taxonomy:
         return np.diff(self.children_order[1])[self.parent + 1] == 1
 
     @cached_property
+    def only_child_chain(self) -> np.ndarray:
+        """(n,) int32 the deepest taxon reached by following only children: what a taxon's name decides.
+
+        A taxon with no or several children is its own end.
+        """
+        order, offsets = self.children_order
+        end = np.arange(len(self), dtype=np.int32)
+        for k in range(self.n_levels - 2, -1, -1):
+            ids = self.at_level(k)
+            ids = ids[self.n_children[ids] == 1]
+            end[ids] = end[order[offsets[ids + 1]]]
+        return end
+
+    @cached_property
     def n_leaves_under(self) -> np.ndarray:
         """(n,) number of leaves under each taxon, itself included."""
         ancestors = self.lineages
