@@ -1,0 +1,119 @@
+"""Photos are opened below the image root only, turned upright, and read ahead of the scorer."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from linnet.bank.bank import Bank
+from linnet.errors import LinnetError
+from linnet.models.base import Scorer
+
+MAX_PIXELS = 178_956_970  # a larger picture is a decompression bomb to Pillow as well
+BROKEN = (OSError, EOFError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
+class UnreadableError(Exception):
+    """A picture that cannot be read; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows whose pictures are read, what the scorer's `load` made of them, and the rows that failed."""
+
+    rows: np.ndarray
+    items: list[Any]
+    failed: list[tuple[int, str]]
+
+
+def open_image(bank: Bank, row: int) -> Image.Image:
+    """The picture of a row as upright RGB.
+
+    Raises UnreadableError if it is missing or no picture, LinnetError if it would be read outside the
+    image root.
+    """
+    path = bank.image_path(row)
+    where = f"image '{bank.image[row]}' of sample '{bank.sample_id[row]}'"
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                size = f"{image.width} x {image.height} pixels"
+                raise UnreadableError(f"{where} has {size}, over the limit of {MAX_PIXELS}")
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except FileNotFoundError:
+        raise UnreadableError(f"{where} is missing below {bank.image_root}") from None
+    except UnidentifiedImageError:
+        raise UnreadableError(f"{where} is not an image") from None
+    except BROKEN as error:
+        raise UnreadableError(f"{where} cannot be read: {error}") from None
+
+
+def check(bank: Bank, rows: np.ndarray) -> None:
+    """Refuse before the first picture is read what would end in a run of failures.
+
+    Raises LinnetError if a sample has no image, if a path points out of the image root, or if none
+    of the images exists.
+    """
+    for row in rows.tolist():
+        path = PurePath(str(bank.image[row]))
+        if not path.parts:
+            raise LinnetError(
+                f"sample '{bank.sample_id[row]}' of bank '{bank.name}' has no image, and the model needs "
+                "one; use a text-only model or a bank made of photos"
+            )
+        if path.is_absolute() or ".." in path.parts:
+            bank.image_path(row)
+    if len(rows) and not any(bank.image_path(row).exists() for row in rows.tolist()):
+        raise LinnetError(
+            f"none of the {len(rows)} images of bank '{bank.name}' is below {bank.image_root}, the first is "
+            f"'{bank.image[rows[0]]}'; give the folder they lie in with --image-root DIR"
+        )
+
+
+def ahead(bank: Bank, scorer: Scorer, rows: np.ndarray, batch_size: int, workers: int) -> Iterator[Batch]:
+    """Batches in the order of the rows; threads read at most two batches ahead of the scorer."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="linnet-read") as pool:
+        waiting: deque[tuple[int, Future[Any]]] = deque()
+        todo = iter(rows.tolist())
+        try:
+            while True:
+                for row in todo:
+                    waiting.append((row, pool.submit(_load, bank, scorer, row)))
+                    if len(waiting) >= 3 * batch_size:
+                        break
+                if not waiting:
+                    return
+                yield _gather([waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _load(bank: Bank, scorer: Scorer, row: int) -> Any:
+    return scorer.load(open_image(bank, row))
+
+
+def _gather(loading: list[tuple[int, Future[Any]]]) -> Batch:
+    rows, items, failed = [], [], []
+    for row, future in loading:
+        try:
+            items.append(future.result())
+            rows.append(row)
+        except UnreadableError as error:
+            failed.append((row, str(error)))
+    return Batch(np.array(rows, np.int64), items, failed)
+
+
+def textual(rows: np.ndarray, batch_size: int) -> Iterator[Batch]:
+    """Batches for scorers that need no image."""
+    for start in range(0, len(rows), batch_size):
+        part = rows[start : start + batch_size]
+        yield Batch(part, [None] * len(part), [])
