@@ -21,6 +21,7 @@ from linnet.taxonomy import store as taxonomy_store
 def folder(monkeypatch):
     """`--data` reads the skewed photos, whatever the folder."""
     monkeypatch.setattr(data, "detect", lambda root: "made-up", raising=False)
+    monkeypatch.setattr(data, "is_flat", lambda layout: False)
     monkeypatch.setattr(data, "read", lambda layout, root: skewed(200))
 
 

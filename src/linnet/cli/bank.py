@@ -112,12 +112,14 @@ def _images(args: argparse.Namespace) -> ImageSet:
     from linnet.bank.rebase import onto
     from linnet.taxonomy import files
 
-    images = data.read(args.layout or data.detect(args.data), args.data)
+    layout = args.layout or data.detect(args.data)
+    flat = args.taxonomy is not None and data.is_flat(layout)
+    images = data.read(layout, args.data, **({"taxonomy": args.taxonomy} if flat else {}))
     if args.split != "all":
         images = images.of_split(args.split)
     if args.limit is not None:
         images = images.subset(_some(images, args.limit, args.seed))
-    return onto(images, files.read(args.taxonomy)) if args.taxonomy else images
+    return onto(images, files.read(args.taxonomy)) if args.taxonomy and not flat else images
 
 
 def _some(images: ImageSet, limit: int, seed: int) -> np.ndarray:

@@ -23,7 +23,8 @@ examples:
   linnet evaluate --model MODEL --bank BANK --limit 200 --decoders independent,top-down:beam=4 --out runs/try
 """
 PHOTOS = ("layout", "split", "policy", "seed")
-MODEL = ("labels", "template", "device", "dtype")
+CHAT = ("scoring", "answer_format", "rotations", "protocol", "parser")
+MODEL = ("labels", "template", "device", "dtype", *CHAT)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace an older run in the folder")
     add("--json", action="store_true", help="print one JSON object")
     _model_arguments(parser.add_argument_group("model"))
+    _chat_arguments(parser.add_argument_group("chat model"))
     _photo_arguments(parser.add_argument_group("folder of photos"))
 
 
@@ -53,6 +55,15 @@ def _model_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option of the model"
     )
+
+
+def _chat_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--scoring", help="auto, packed, cache or separate: how questions share an image (default: auto)")
+    add("--answer-format", help="letter, name or open: what the options' scores are of (default: letter)")
+    add("--rotations", action="store_true", default=None, help="ask with the options in every cyclic order")
+    add("--protocol", help="score, paper (generated text) or both; served: auto, letter, text")
+    add("--parser", help="strict, or legacy for the papers' rule (default: strict)")
 
 
 def _photo_arguments(group: argparse._ArgumentGroup) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from linnet import discover
 from linnet.errors import LinnetError
 from linnet.taxonomy.tree import Taxonomy
 
+SHOWN = 8  # classes that the note on those left out lists
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -18,6 +21,7 @@ class ImageSet:
 
     image: (n,) object array of paths relative to `root`; split: (n,) object array of names;
     taxon: (n,) int32 the deepest known taxon of each photo in `taxonomy`.
+    left_out: number of photos of each class of the folder that the taxonomy does not have.
     """
 
     name: str
@@ -26,6 +30,7 @@ class ImageSet:
     image: np.ndarray
     split: np.ndarray
     taxon: np.ndarray
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.image)
@@ -37,9 +42,7 @@ class ImageSet:
 
     def subset(self, keep: np.ndarray) -> ImageSet:
         """The photos of a mask or of indices, on the same taxonomy."""
-        return ImageSet(
-            self.name, self.root, self.taxonomy, self.image[keep], self.split[keep], self.taxon[keep]
-        )
+        return replace(self, image=self.image[keep], split=self.split[keep], taxon=self.taxon[keep])
 
     def of_split(self, split: str) -> ImageSet:
         """The photos of one split; raises LinnetError naming the splits there are."""
@@ -50,6 +53,21 @@ class ImageSet:
         return self.subset(keep)
 
 
-def read(layout: str, root: Path, **options: object) -> ImageSet:
-    """Image set in one of the layouts of this folder (`discover.names('linnet.data.layouts')`)."""
-    return discover.load("linnet.data.layouts", layout, "layout").read(Path(root), **options)
+def read(layout: str, root: Path | str, **options: object) -> ImageSet:
+    """Image set in one of the layouts of this folder; options as its `read` takes them.
+
+    Classes that the taxonomy given does not have are left out and told on standard error.
+    """
+    images = discover.load("linnet.data.layouts", layout, "layout").read(Path(root), **options)
+    if images.left_out:
+        print(_left_out(images), file=sys.stderr)
+    return images
+
+
+def _left_out(images: ImageSet) -> str:
+    n, names = sum(images.left_out.values()), list(images.left_out)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (
+        f"{images.name}: {len(images):,} photos read, {n:,} left out as taxonomy '{images.taxonomy.name}' "
+        f"does not have their classes ({len(names)}): {', '.join(names[:SHOWN])}{more}"
+    )
