@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
 from linnet.bank.bank import Bank
+from linnet.taxonomy.tree import Taxonomy
 
 
 class State(IntEnum):
@@ -31,12 +33,15 @@ class Scored:
     there is no option. node_logprob: (b, n_taxa) float32 log-probabilities normalised within each
     level, or None for scorers that see only the options. text: generated answers per sample and
     level, or None. state: (b, L) uint8 `State`, or None to let the runner read it off the scores.
+    variant_logprob: (b, L, V, O) the option_logprob of each of V wordings, options in the bank's order,
+    NaN where a wording was not asked; None for scorers that ask in one way.
     """
 
     option_logprob: np.ndarray
     node_logprob: np.ndarray | None = None
     text: list[list[str]] | None = None
     state: np.ndarray | None = None
+    variant_logprob: np.ndarray | None = None
 
 
 class Scorer(Protocol):
@@ -78,3 +83,20 @@ def pick_options(bank: Bank, rows: np.ndarray, node_logprob: np.ndarray) -> np.n
         logprob = picked - (np.log(np.exp(picked - top).sum(axis=2, keepdims=True)) + top)
     logprob[options < 0] = np.nan
     return logprob
+
+
+def normalise_levels(taxonomy: Taxonomy, log_scores: np.ndarray) -> np.ndarray:
+    """(b, n_taxa) log-softmax of (b, n_taxa) scores among the taxa of each level.
+
+    A level where no taxon has a finite score stays -inf, one with a NaN becomes NaN.
+    """
+    out = np.empty(log_scores.shape, np.float32)
+    for start, stop in pairwise(taxonomy.level_offsets):
+        level = log_scores[:, start:stop]
+        top = level.max(axis=1, keepdims=True, initial=-np.inf)
+        top[top == -np.inf] = 0.0
+        with np.errstate(divide="ignore"):
+            total = np.log(np.exp(level - top).sum(axis=1, keepdims=True)) + top
+        total[total == -np.inf] = 0.0
+        out[:, start:stop] = level - total
+    return out

@@ -1,0 +1,1 @@
+"""The whole story on the drawn world, small enough for a laptop."""

@@ -1,0 +1,165 @@
+"""A dual encoder scores taxa by the cosine of a photo and of the words for each taxon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from linnet.bank.bank import Bank
+from linnet.errors import LinnetError
+from linnet.models import files, text_features
+from linnet.models.base import Scored, normalise_levels, pick_options
+from linnet.models.texts import taxon_texts
+from linnet.models.torchbits import chunks, device_of, dtype_of, forward, versions
+from linnet.models.towers import OPEN_CLIP, OpenClipTowers, Towers, TransformersTowers, has_two_towers
+from linnet.taxonomy.tree import Taxonomy
+
+TEXT_BATCH = 64
+IMAGE_BATCH = 32
+SHOWN = 20  # names that a report lists
+
+
+def matches(folder: Path) -> bool:
+    """Whether the folder holds two towers, as open_clip or as transformers saves them."""
+    return has_two_towers(folder)
+
+
+def open(
+    model: str,
+    *,
+    template: str | Sequence[str] = "rank",
+    backend: str = "pil",
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> DualEncoder:
+    """The dual encoder in a local folder or a hub repository.
+
+    template: how a taxon is put into words, as in `texts.taxon_texts`; several templates are averaged.
+    backend: 'pil' or 'torchvision' resizing, for models of transformers.
+    """
+    folder = files.resolve(model, revision)
+    folder.need_safetensors()
+    place, kind = device_of(device), dtype_of(dtype)
+    if (folder.path / OPEN_CLIP).is_file():
+        return DualEncoder(folder, OpenClipTowers(folder, place, kind), template)
+    return DualEncoder(folder, TransformersTowers(folder, place, kind, backend, trust_remote_code), template)
+
+
+class DualEncoder:
+    """Scorer of a dual encoder: every level's full vocabulary from one encoding of the photo."""
+
+    needs_image = True
+
+    def __init__(self, folder: files.ModelFolder, towers: Towers, template: str | Sequence[str]) -> None:
+        self.folder, self.towers = folder, towers
+        self.template = template if isinstance(template, str) else list(template)
+        self._words: tuple[str, torch.Tensor, dict[str, Any]] | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """What decides the scores; `versions` is only for the record."""
+        return {
+            "kind": "dual",
+            "model": self.folder.name,
+            "revision": self.folder.revision,
+            "dtype": str(self.towers.dtype).removeprefix("torch."),
+            "template": self.template,
+            "logit_scale": round(self.towers.scale, 4),
+            "backend": self.towers.backend,
+            "versions": versions(self.towers.device, "torch", self.towers.library),
+        }
+
+    # ---- words ----
+
+    def words(self, taxonomy: Taxonomy) -> tuple[torch.Tensor, dict[str, Any]]:
+        """(n_taxa, d) unit vectors of the taxa in words, and a report; kept for the last taxonomy."""
+        if self._words is None or self._words[0] != taxonomy.fingerprint:
+            self._words = (taxonomy.fingerprint, *self._encode_words(taxonomy))
+        return self._words[1:]
+
+    def _encode_words(self, taxonomy: Taxonomy) -> tuple[torch.Tensor, dict[str, Any]]:
+        lists = taxon_texts(taxonomy, self.template)
+        flat = [text for texts in lists for text in texts]
+        model = f"{self.folder.revision} {self.towers.library} {self.towers.dtype}"
+        vectors, cut = text_features.features(flat, self._encode_texts, model)
+        mean = vectors.reshape(len(lists), len(taxonomy), -1).mean(axis=0)
+        mean /= np.linalg.norm(mean, axis=1, keepdims=True)
+        too_long = sorted({text for text, is_cut in zip(flat, cut, strict=True) if is_cut})
+        report = {
+            "templates": [self.template] if isinstance(self.template, str) else self.template,
+            "example": lists[0][-1],
+            "n_texts": len(set(flat)),
+            "n_same_words": len(taxonomy) - _distinct_per_level(taxonomy, lists),
+            "n_cut_texts": len(too_long),
+            "cut_texts": too_long[:SHOWN],
+        }
+        return torch.from_numpy(mean).to(self.towers.device), report
+
+    def _encode_texts(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(m, d) float32 unit vectors and (m,) bool: cut off."""
+        vectors, cut = [], []
+        bar = tqdm(total=len(texts), desc="texts", unit="text", disable=len(texts) < 2 * TEXT_BATCH)
+        with torch.inference_mode(), bar:
+            for batch in chunks(texts, TEXT_BATCH):
+                features, too_long = self.towers.text(batch)
+                vectors.append(torch.nn.functional.normalize(features.float(), dim=-1).cpu().numpy())
+                cut += too_long
+                bar.update(len(batch))
+        return np.concatenate(vectors), np.array(cut)
+
+    # ---- photos ----
+
+    def load(self, image: Image.Image) -> Any:
+        """One RGB picture resized for the model."""
+        return self.towers.preprocess.load(image)
+
+    def image_features(self, items: Sequence[Any]) -> torch.Tensor:
+        """(b, d) unit vectors of loaded pictures, on the model's device."""
+        return torch.cat(forward(self._image_features, items, self.towers.device))
+
+    def _image_features(self, items: Sequence[Any]) -> torch.Tensor:
+        inputs = self.towers.preprocess.collate(items, self.towers.device, self.towers.dtype)
+        return torch.nn.functional.normalize(self.towers.image(inputs).float(), dim=-1)
+
+    def prepare(self, bank: Bank) -> dict[str, Any]:
+        """Encode the words for the bank's taxa."""
+        self.bank = bank
+        return {"texts": self.words(bank.taxonomy)[1], "preprocess": self.towers.preprocess.name}
+
+    def score(self, items: list[Any], rows: np.ndarray) -> Scored:
+        """Scores over every taxon and over the options of the rows' questions."""
+        words = self.words(self.bank.taxonomy)[0]
+        cosine = (self.image_features(items) @ words.T).cpu().numpy()
+        node = normalise_levels(self.bank.taxonomy, self.towers.scale * cosine)
+        return Scored(pick_options(self.bank, rows, node), node)
+
+    def similarity(self, images: Sequence[Path], taxonomy: Taxonomy) -> np.ndarray:
+        """(n, n_taxa) float32 cosines of photos and taxa; raises LinnetError for an unreadable photo."""
+        words, parts = self.words(taxonomy)[0], []
+        bar = tqdm(total=len(images), desc="photos", unit="photo", leave=False)
+        with ThreadPoolExecutor(2) as pool, bar:
+            for batch in chunks(images, IMAGE_BATCH):
+                features = self.image_features(list(pool.map(self._read, batch)))
+                parts.append((features @ words.T).cpu().numpy())
+                bar.update(len(batch))
+        return np.concatenate([np.empty((0, len(taxonomy)), np.float32), *parts])
+
+    def _read(self, path: Path) -> Any:
+        try:
+            with Image.open(path) as image:
+                return self.load(ImageOps.exif_transpose(image).convert("RGB"))
+        except OSError as error:
+            raise LinnetError(f"image {path} cannot be read ({error}); mend it or leave it out") from error
+
+
+def _distinct_per_level(taxonomy: Taxonomy, lists: list[list[str]]) -> int:
+    """Number of different (level, words) pairs; taxa with the same words on a level cannot be told apart."""
+    return len(set(zip(taxonomy.level.tolist(), *lists, strict=True)))

@@ -1,0 +1,85 @@
+"""A vision-language chat model scores every question of a photo in one forward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from linnet.errors import need
+from linnet.models.files import read_config
+
+if TYPE_CHECKING:
+    from linnet.models.chat.paper import PaperScorer
+    from linnet.models.chat.scorer import ChatScorer
+
+CHAT = ("ForConditionalGeneration", "ForCausalLM", "ChatModel")
+
+
+def matches(folder: Path) -> bool:
+    """Whether the folder's architecture generates text and has a vision side."""
+    config = read_config(folder / "config.json")
+    names = config.get("architectures") or ()
+    return "vision_config" in config and any(name.endswith(CHAT) for name in names)
+
+
+def open(
+    model: str,
+    *,
+    template: str = "plain",
+    answer_format: str = "letter",
+    scoring: str = "auto",
+    rotations: bool = False,
+    length_normalise: bool = False,
+    max_pack_tokens: int = 4096,
+    subject: str | None = None,
+    protocol: str = "score",
+    parser: str = "strict",
+    max_new_tokens: int = 10,
+    dtype: str = "auto",
+    device: str = "auto",
+    attention: str = "auto",
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    max_tiles: int | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> ChatScorer | PaperScorer:
+    """The scorer of a chat model in a local folder or a hub repository.
+
+    template: wording of the questions, or 'all' for every stem of the papers. answer_format: 'letter' scores
+    the options' letters, 'name' their names, 'open' their names without showing them. scoring: 'packed'
+    (all questions of an image in one forward), 'cache' (one after another on the image's cache), 'separate'
+    (a prompt each, the reference), or 'auto' for the first that agrees with the reference on a test sample.
+    rotations: ask with the options in every cyclic order and average. length_normalise: divide the
+    log-probability of a name by its number of tokens. max_pack_tokens: longest packed row. subject: what the
+    images show ('bird'). protocol: 'score'; 'paper' for generated text of `max_new_tokens`, read by `parser`
+    ('strict', or 'legacy' for the papers' rule); 'both' for scores with the text beside them. The rest as in
+    `chat.load.open_chat`.
+    """
+    need("torch", "hf")
+    need("transformers", "hf")
+    from linnet.models.chat.load import open_chat
+    from linnet.models.chat.paper import with_protocol
+    from linnet.models.chat.scorer import ChatScorer, Settings
+
+    chat = open_chat(
+        model,
+        dtype=dtype,
+        device=device,
+        attention=attention,
+        min_pixels=min_pixels,
+        max_pixels=max_pixels,
+        max_tiles=max_tiles,
+        revision=revision,
+        trust_remote_code=bool(trust_remote_code),
+    )
+    settings = Settings(
+        template,
+        answer_format,
+        scoring,
+        bool(rotations),
+        bool(length_normalise),
+        int(max_pack_tokens),
+        subject,
+    )
+    return with_protocol(ChatScorer("vlm", chat, settings), protocol, parser, int(max_new_tokens))
