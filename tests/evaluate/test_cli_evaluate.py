@@ -129,8 +129,8 @@ def test_another_model_is_refused(bank, tmp_path, capsys):
 
 def test_wrong_command_lines(bank, tmp_path, capsys):
     assert refusal(capsys, tmp_path, "--decoders", "joint,leef", code=2) == (
-        "linnet evaluate: unknown decoder 'leef' in --decoders; decoders: consistency-stop, crm, "
-        "independent, joint, leaf, top-down. Did you mean 'leaf'?"
+        "linnet evaluate: unknown decoder 'leef' in --decoders; decoders: back-off, consistency-stop, crm, "
+        "darts, independent, joint, leaf, top-down. Did you mean 'leaf'?"
     )
     assert refusal(capsys, tmp_path, "--candidates", "five", code=2) == (
         "linnet evaluate: unknown candidate set 'five' in --candidates; candidate sets: four, full."

@@ -5,7 +5,7 @@ import pytest
 
 from linnet.errors import UsageError
 from linnet.evaluate import decoders
-from linnet.evaluate.decoders import crm
+from linnet.evaluate.decoders import back_off, crm
 from linnet.taxonomy import MISSING, build, path_table
 
 P1 = {"B": 0.55, "M": 0.45}
@@ -32,6 +32,13 @@ def decoded(spec, taxonomy, scores):
         ("joint", "M C c1"),
         ("crm", "B S s1"),
         ("consistency-stop", "B - -"),
+        ("back-off:threshold=0.3", "B - -"),
+        ("back-off", "B - -"),
+        ("back-off:threshold=0.7", "- - -"),
+        ("back-off:threshold=0.2", "B H h1"),
+        ("darts:reward=0", "B H -"),
+        ("darts:reward=1", "B - -"),
+        ("darts:reward=2", "- - -"),
     ],
 )
 def test_answers_of_the_running_example(t6, scores, spec, answer):
@@ -111,8 +118,8 @@ def test_a_constant_top_level_without_a_question_is_passed():
     [
         (
             "independent,jont",
-            "unknown decoder 'jont' in --decoders; decoders: consistency-stop, crm, independent, joint, "
-            "leaf, top-down. Did you mean 'joint'?",
+            "unknown decoder 'jont' in --decoders; decoders: back-off, consistency-stop, crm, darts, "
+            "independent, joint, leaf, top-down. Did you mean 'joint'?",
         ),
         (
             "top-down:beem=3",
@@ -143,3 +150,21 @@ def test_lists_of_decoders():
         "top_down:beam=4",
         "leaf",
     ]
+
+
+def test_chances_on_the_chain_of_the_running_example(t6, scores):
+    chain, chance = back_off.chains(t6, scores)
+    assert [str(name) for name in t6.names[chain[0]]] == ["B", "H", "h1"]
+    assert chance[0] == pytest.approx([0.65, 0.25, 0.25])
+
+
+def test_darts_trades_bits_for_chance(t6):
+    bits = np.log2(len(t6.leaves) / t6.n_leaves_under)
+    h1, b = t6.find("h1", 2)[0], t6.find("B", 0)[0]
+    assert 0.25 * bits[h1] == pytest.approx(0.646, abs=5e-4)
+    assert 0.65 * (bits[b] + 1) == pytest.approx(1.03, abs=5e-4)
+
+
+def test_a_threshold_that_is_no_probability_is_refused(t6, scores):
+    with pytest.raises(UsageError, match=r"threshold=1\.2 of decoder 'back-off' is no probability"):
+        decoders.decode("back-off:threshold=1.2", t6, scores)

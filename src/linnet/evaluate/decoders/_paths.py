@@ -72,6 +72,14 @@ def ends(taxonomy: Taxonomy, scores: np.ndarray) -> np.ndarray:
     return candidate & (taxonomy.is_leaf | (taxonomy.level == last[:, None]))
 
 
+def end_chances(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """(m, n_taxa) float64 scores of the allowed taxa as probabilities that sum to one, 0 elsewhere."""
+    log_scores = np.where(allowed, scores, -np.inf).astype(np.float64)
+    top = log_scores.max(axis=1, keepdims=True)
+    mass = np.exp(log_scores - np.where(np.isfinite(top), top, 0.0))
+    return mass / np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+
+
 def best(scores: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """(m,) column of the best allowed score, the lowest on a tie; MISSING where none is finite."""
     masked = np.where(allowed, scores, -np.inf)

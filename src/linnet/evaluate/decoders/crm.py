@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from linnet.evaluate.decoders._paths import best, depth_groups, ends, lineage_of, subtree_sums
+from linnet.evaluate.decoders._paths import best, depth_groups, end_chances, ends, lineage_of, subtree_sums
 from linnet.taxonomy.tree import ROOT, Taxonomy
 
 
@@ -25,7 +25,7 @@ def risks(taxonomy: Taxonomy, scores: np.ndarray, allowed: np.ndarray) -> np.nda
     One pass down the tree instead of an N x N matrix: moving from a taxon to its child, everything
     under the taxon but outside the child comes to lie at the taxon's height.
     """
-    own = _normalised(np.where(allowed, scores, -np.inf).astype(np.float64))
+    own = end_chances(scores, allowed)
     under = subtree_sums(taxonomy, own)
     outside = np.zeros(own.shape)
     for ids in depth_groups(taxonomy):
@@ -35,9 +35,3 @@ def risks(taxonomy: Taxonomy, scores: np.ndarray, allowed: np.ndarray) -> np.nda
         else:
             outside[:, ids] = outside[:, above] + taxonomy.height[above] * (under[:, above] - under[:, ids])
     return outside + taxonomy.height * (under - own)
-
-
-def _normalised(log_scores: np.ndarray) -> np.ndarray:
-    top = log_scores.max(axis=1, keepdims=True)
-    mass = np.exp(log_scores - np.where(np.isfinite(top), top, 0.0))
-    return mass / np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(float).tiny)
