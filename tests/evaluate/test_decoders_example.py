@@ -36,7 +36,7 @@ def decoded(spec, taxonomy, scores):
         ("back-off", "B - -"),
         ("back-off:threshold=0.7", "- - -"),
         ("back-off:threshold=0.2", "B H h1"),
-        ("darts:reward=0", "B H -"),
+        ("darts:reward=0", "B H h1"),
         ("darts:reward=1", "B - -"),
         ("darts:reward=2", "- - -"),
     ],
