@@ -56,8 +56,8 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=512)
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--photos", type=int, default=256)
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the network")
     parser.add_argument("--workers", type=int, default=2, help="threads that read photos")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/throughput.json")

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: the toy tree T6, its toy predictions E5, and the shared folder."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import settings
 from linnet.taxonomy import Taxonomy, build, path_table
 
 # No time limit per example: the first one imports, and two busy cores are slow.
-settings.register_profile("linnet", deadline=None)
+settings.register_profile("linnet", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("linnet")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -9,6 +9,7 @@ from strategies import taxonomies
 from linnet.errors import LinnetError
 from linnet.evaluate import decoders
 from linnet.evaluate.calibrate import last_wrong, rank_threshold, threshold
+from linnet.evaluate.decoders import back_off
 from linnet.taxonomy.distance import lca_slow
 
 
@@ -69,7 +70,10 @@ def test_answers_above_the_last_wrong_taxon_are_right(taxonomy, seed):
     leaves = rng.choice(taxonomy.leaves, 4)
     wrong = last_wrong(taxonomy, scores, taxonomy.ancestors[leaves])
     for row, leaf, tau in zip(scores, leaves, wrong, strict=True):
-        answer = decoders.decode(f"back-off:threshold={float(min(tau, 0.999))!r}", taxonomy, row[None])[
-            0
-        ].max()
+        answer = back_off.decode(taxonomy, row[None], threshold=float(tau)).max()
         assert answer < 0 or lca_slow(taxonomy, int(answer), int(leaf)) == answer
+
+
+def test_the_threshold_for_too_few_samples_answers_nothing(t6):
+    sure = np.where(np.arange(len(t6)) == t6.leaves[0], 0.0, -np.inf)[None]
+    assert (decoders.decode("back-off:threshold=1.0", t6, sure) == -1).all()
