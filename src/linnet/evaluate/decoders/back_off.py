@@ -14,7 +14,7 @@ def decode(taxonomy: Taxonomy, scores: np.ndarray, threshold: float = 0.5) -> np
 
     P: leaf scores normalised over all leaves and summed up the tree. Where no taxon is above it, nothing
     is answered, so never at 1. At the default, a half, the answer is the deepest taxon that holds a
-    majority; other thresholds are calibrated by `evaluate.calibrate.threshold` (climbing of Goren et al. 2024).
+    majority; `evaluate.calibrate.threshold` finds others (climbing of Goren et al. 2024).
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} of decoder 'back-off' is no probability; give 0 to 1")
