@@ -106,6 +106,8 @@ def test_a_hub_snapshot_is_named_by_its_commit(folders: Path, monkeypatch: pytes
     assert (about["kind"], about["model"], about["revision"]) == ("dual", "owner/name", "clip")
     assert (asked["model"], asked["revision"]) == ("owner/name", "v2")
     assert not any(pattern.endswith((".bin", ".py")) for pattern in asked["allow_patterns"])
+    open_scorer("owner/name", trust_remote_code=True)
+    assert "*.py" in asked["allow_patterns"]
 
 
 def test_the_revision_of_a_local_folder_follows_its_files(
@@ -124,5 +126,10 @@ def test_the_revision_of_a_local_folder_follows_its_files(
         assert files.resolve(str(tmp_path)).revision == before
         weights.write_bytes(bytes(63) + b"\1")
         assert files.resolve(str(tmp_path)).revision != before
+    before = [files.resolve(str(tmp_path), code=code).revision for code in (False, True)]
+    (tmp_path / "modeling.py").write_text("code")
+    after = [files.resolve(str(tmp_path), code=code).revision for code in (False, True)]
+    assert (before[0], before[1]) == (after[0], before[0])
+    assert after[1] != before[1]
     with pytest.raises(LinnetError, match="is a local folder and has no revision 'main'"):
         files.resolve(str(tmp_path), "main")

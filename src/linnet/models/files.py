@@ -13,6 +13,7 @@ from linnet.errors import LinnetError, need
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+CODE = ["*.py"]
 WHOLE = 200 << 20  # weights up to this many bytes are hashed whole
 ENDS = 1 << 20  # of larger files the size, the first and the last MiB are
 
@@ -53,29 +54,30 @@ def read_config(path: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def resolve(model: str, revision: str | None = None) -> ModelFolder:
+def resolve(model: str, revision: str | None = None, code: bool = False) -> ModelFolder:
     """The folder of a local path or of a hub id (owner/name, `hf-hub:` before it is allowed).
 
+    code: whether the model's own Python files belong to it, as they do where they are trusted to run.
     Raises LinnetError where there is neither, and where the hub cannot be reached and has nothing cached.
     """
     model = model.removeprefix("hf-hub:")
-    path = Path(model).expanduser()
+    path, patterns = Path(model).expanduser(), PATTERNS + (CODE if code else [])
     if path.is_dir():
         if revision:
             raise LinnetError(f"'{model}' is a local folder and has no revision '{revision}'; leave it out")
         path = path.resolve()
-        return ModelFolder(path.name, path, fingerprint(path))
+        return ModelFolder(path.name, path, fingerprint(path, patterns))
     if path.exists() or not HUB_ID.fullmatch(model):
         raise LinnetError(f"'{model}' is neither a folder here nor a hub id of the form owner/name")
-    snapshot = _snapshot(model, revision)
+    snapshot = _snapshot(model, revision, patterns)
     return ModelFolder(model, snapshot, snapshot.name)
 
 
-def _snapshot(model: str, revision: str | None) -> Path:
+def _snapshot(model: str, revision: str | None, patterns: list[str]) -> Path:
     """Folder of a hub repository's files; its name is the commit."""
     hub = need("huggingface_hub", "hf")
     try:
-        return Path(hub.snapshot_download(model, revision=revision, allow_patterns=PATTERNS))
+        return Path(hub.snapshot_download(model, revision=revision, allow_patterns=patterns))
     except OSError as error:
         reason = str(error).strip().split("\n")[0]
         raise LinnetError(
@@ -85,10 +87,10 @@ def _snapshot(model: str, revision: str | None) -> Path:
         ) from error
 
 
-def fingerprint(folder: Path) -> str:
+def fingerprint(folder: Path, patterns: list[str]) -> str:
     """Hash of the files of a folder that decide a model's scores: settings, tokenizer and weights."""
     digest = hashlib.sha256()
-    files = sorted({path for pattern in PATTERNS for path in folder.glob(pattern)})
+    files = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors")
     for path in files:
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())

@@ -24,7 +24,7 @@ def open_scorer(spec: str, **options: Any) -> Scorer:
     be reached.
     """
     kind, model = split(spec)
-    kind = kind or kind_of(resolve(model, options.get("revision")))
+    kind = kind or kind_of(resolve(model, options.get("revision"), bool(options.get("trust_remote_code"))))
     module = _load(kind)
     _check_options(module, kind, options)
     return module.open(model, **options)

@@ -78,7 +78,7 @@ def open_chat(
     that cut it. Raises LinnetError for a folder that is no model,
     and for one that no family opens.
     """
-    folder = resolve(model, revision)
+    folder = resolve(model, revision, trust_remote_code)
     seeing = _sees(folder, text_only, trust_remote_code)
     if not trust_remote_code:
         folder.need_safetensors()

@@ -49,7 +49,7 @@ def open(
     """
     if unmapped not in UNMAPPED:
         raise LinnetError(unknown("value", unmapped, "option 'unmapped'", UNMAPPED))
-    folder = files.resolve(model, revision)
+    folder = files.resolve(model, revision, trust_remote_code)
     folder.need_safetensors()
     network = AutoModelForImageClassification.from_pretrained(
         folder.path, dtype=dtype_of(dtype), use_safetensors=True, trust_remote_code=trust_remote_code

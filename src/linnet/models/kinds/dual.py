@@ -46,7 +46,7 @@ def open(
     template: how a taxon is put into words, as in `texts.taxon_texts`; several templates are averaged.
     backend: 'pil' or 'torchvision' resizing, for models of transformers.
     """
-    folder = files.resolve(model, revision)
+    folder = files.resolve(model, revision, trust_remote_code)
     folder.need_safetensors()
     place, kind = device_of(device), dtype_of(dtype)
     if (folder.path / OPEN_CLIP).is_file():
