@@ -10,7 +10,7 @@ import pytest
 import linnet
 
 ROOT = Path(linnet.__file__).parent
-FLOOR = {"errors", "discover"}
+FLOOR = {"errors", "discover", "options"}
 SEES = {
     "taxonomy": set(),
     "data": {"taxonomy"},

@@ -183,6 +183,14 @@ def test_text_questions_stop_above_the_leaf(bird_bank, tmp_path):
     assert settings["output_type"] == "multiple_choice"
 
 
+def test_a_prefix_that_names_the_leaf_is_part_of_the_question(bird_bank, tmp_path):
+    _, docs = task(lm_eval.write(bird_bank, tmp_path, template="fast"))
+    text = functions(tmp_path).doc_to_text(docs[4])
+    assert docs[4]["image_id"] == bird_bank.sample_id[1]
+    assert text.startswith(f"Name {bird_bank.label[1]} at one level of its taxonomy")
+    assert "\nWhich family?\nA. " in text
+
+
 def test_log_likelihoods_are_scored(bird_bank, tmp_path):
     _, docs = task(lm_eval.write(bird_bank, tmp_path))
     utils = functions(tmp_path)

@@ -63,6 +63,12 @@ class Bank:
         """(n, L) bool: the level has a question."""
         return self.answer >= 0
 
+    @cached_property
+    def leaf_level(self) -> np.ndarray:
+        """(n,) deepest level at which each sample has a taxon: the one that text-only questions name."""
+        known = self.lineage >= 0
+        return self.n_levels - 1 - known[:, ::-1].argmax(axis=1)
+
     def scored(self, keep_root: bool = False) -> np.ndarray:
         """(n, L) bool: asked and counted; constant levels above the first scored one are not."""
         first = 0 if keep_root else self.taxonomy.first_scored_level

@@ -51,6 +51,10 @@ class Template:
         """Text that all questions of a sample share, '' for templates without a prefix."""
         return self._fill(self.prefix, bank, row, 0)
 
+    def after_image(self, bank: Bank, row: int, question: str) -> str:
+        """The user turn after the image: what all questions of the sample share, then one of them."""
+        return "\n".join(filter(None, (self.prefix_text(bank, row), question)))
+
     def question(self, bank: Bank, row: int, level: int, order: np.ndarray | None = None) -> str:
         """Stem, one line 'A. name' per option, last line.
 

@@ -144,12 +144,12 @@ def _limited(bank: Bank, limit: int | None) -> Bank:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """Options for the model: those of the command line that were given, and --option pairs."""
-    import yaml
+    from linnet.options import parse_value
 
     options = {name: getattr(args, name) for name in MODEL if getattr(args, name) is not None}
     for pair in args.option:
         name, sign, value = pair.partition("=")
         if not sign:
             raise UsageError(f"--option {pair} has no value; write --option {name}=VALUE")
-        options[name.replace("-", "_")] = yaml.safe_load(value)
+        options[name.replace("-", "_")] = parse_value(value)
     return options

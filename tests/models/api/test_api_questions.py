@@ -21,16 +21,17 @@ def test_questions_come_row_by_row_then_level_by_level(small_bank: Bank) -> None
 
 def test_the_text_of_a_template_with_a_prefix_holds_both(small_bank: Bank) -> None:
     made = asker(small_bank, Wording("fast"))
+    template = made.variants[0].template
     (question, *_) = made.questions(np.array([0]))
-    assert question.text.startswith(made.template.prefix_text(small_bank, 0))
-    assert question.text.endswith(made.template.question(small_bank, 0, 0))
+    both = template.prefix_text(small_bank, 0), template.question(small_bank, 0, 0)
+    assert question.text == "\n".join(both)
 
 
 def test_the_system_prompt_is_a_message_of_its_own(small_bank: Bank) -> None:
     made = asker(small_bank, Wording("paper-0", family="qwen2.5-vl"))
     (question, *_) = made.questions(np.array([0]))
     system, user = made.messages(question, PHOTO)
-    assert system == {"role": "system", "content": made.template.system}
+    assert system == {"role": "system", "content": made.variants[0].template.system}
     assert user["content"] == [PHOTO, {"type": "text", "text": question.text}]
 
 
@@ -61,6 +62,16 @@ def test_text_questions_do_not_ask_for_the_leaf_they_name(small_bank: Bank) -> N
     assert blank.state is not None
     assert (blank.state[:, 2] == State.SCORED).all()
     np.testing.assert_array_equal(blank.option_logprob[:, 2].argmax(axis=1), small_bank.answer[:, 2])
+
+
+def test_turned_options_are_asked_as_often_as_there_are(small_bank: Bank) -> None:
+    made = asker(small_bank, Wording(rotations=True))
+    found = list(made.questions(np.array([3])))
+    assert [question.level for question in found] == [0, 1, 2, 0, 1, 2, 1, 2, 2]
+    shown, turned = found[1], found[4]
+    assert turned.names == [*shown.names[1:], shown.names[0]]
+    assert f"\nA. {turned.names[0]}\nB. {turned.names[1]}\n" in turned.text
+    assert made.report()["variants"] == ["plain", "plain+1", "plain+2", "plain+3"]
 
 
 def test_the_family_is_what_the_models_name_begins_with() -> None:

@@ -18,6 +18,7 @@ from scripted import (
     token_logprobs,
 )
 
+from linnet.bank import prompts
 from linnet.bank.bank import Bank
 from linnet.errors import LinnetError
 from linnet.evaluate import fingerprint, runner
@@ -135,6 +136,60 @@ def test_the_papers_parser_reads_the_same_cached_text_differently(
     assert (strict.choice == 1).all()
     assert (legacy.choice == 0).all()
     assert scorer.report()["from_cache"] == 18
+
+
+def slow_mean(bank: Bank, row: int, level: int) -> np.ndarray:
+    """Mean over all stems and turns of what the server says of each option, normalised."""
+    many = int(bank.n_options[row, level])
+    total = np.zeros(many)
+    for stem in prompts.PAPER_STEMS:
+        template = prompts.template(stem, bank)
+        for turn in range(many):
+            order = np.roll(np.arange(many), -turn)
+            text = template.question(bank, row, level, order)
+            total[order] += letter_logprobs(token_logprobs(text), many)[0]
+    mean = total / (5 * many)
+    return mean - np.logaddexp.reduce(mean)
+
+
+def test_wordings_and_orders_are_averaged_and_their_spread_told(
+    serve: Serve, small_bank: Bank, tmp_path: Path
+) -> None:
+    server = serve()
+    answers, scorer = run(server, small_bank, tmp_path / "run", template="all", rotations=True)
+    assert len(server.asked) == 1 + 6 * 5 * (2 + 3 + 4)
+    for row, level in np.ndindex(6, 3):
+        found = answers.option_logprob[row, level, : small_bank.n_options[row, level]]
+        np.testing.assert_allclose(found, slow_mean(small_bank, row, level), atol=1e-5)
+    assert (answers.state == State.SCORED).all()
+    assert answers.variant_logprob.shape == (6, 3, 20, 4)
+    assert [len(json.loads(text)) for text in answers.text[0]] == [10, 15, 20]
+    said = json.loads((tmp_path / "run" / "run.json").read_text())["sessions"][-1]["report"]
+    assert len(said["spread"]["accuracy_by_variant"]) == 20
+    assert sum(said["spread"]["shown_position_share"]) == pytest.approx(1)
+    assert scorer.describe()["rotations"] is True
+
+
+def test_a_question_without_an_answer_in_one_order_is_missing(
+    serve: Serve, small_bank: Bank, tmp_path: Path
+) -> None:
+    server = serve(sometimes(status(400, "no"), lambda number, body: number == 9))
+    answers, _ = run(server, small_bank, tmp_path / "run", rotations=True, concurrency=1)
+    assert np.argwhere(answers.state == State.MISSING).tolist() == [[0, 2]]
+    assert np.isnan(answers.option_logprob[0, 2]).all()
+    assert (np.delete(answers.state.ravel(), 2) == State.SCORED).all()
+    again, scorer = run(server, small_bank, tmp_path / "run", rotations=True)
+    assert (again.state == State.SCORED).all()
+    assert (scorer.report()["answered"], scorer.report()["from_cache"]) == (1, 8)
+
+
+@pytest.mark.parametrize("options", [{"rotations": True}, {"template": "all"}])
+def test_text_has_no_log_probabilities_to_average(serve: Serve, options: dict[str, Any]) -> None:
+    server = serve(text_only(lambda question: "B"))
+    with pytest.raises(LinnetError, match=r"average the log-probabilities of letters.*give one template"):
+        opened(server, **options)
+    with pytest.raises(LinnetError, match="is asked for text"):
+        opened(serve(), protocol="text", **options)
 
 
 def test_a_second_run_asks_nothing_but_the_test_question(

@@ -119,6 +119,28 @@ def test_letters_are_scored_in_one_call_sorted_by_image(scorer: VllmScorer, smal
     assert scorer.report() == {"prompt_tokens": 900, "cached_prompt_tokens": 360}
 
 
+def test_a_liking_for_the_first_letter_averages_out(
+    scorer: VllmScorer, small_bank: Bank, tmp_path: Path
+) -> None:
+    turned = open_scorer(f"vllm:{tmp_path / 'model'}", rotations=True)
+    assert isinstance(turned, VllmScorer)
+    found = scored(turned, small_bank)
+    for level, count in enumerate((2, 3, 4)):
+        np.testing.assert_allclose(found.option_logprob[:, level, :count], -np.log(count), rtol=1e-5)
+    assert turned.report()["spread"]["shown_position_share"] == [1, 0, 0, 0]
+    assert turned.report()["spread"]["choice_changes"] == 1
+
+
+def test_trusted_code_is_passed_on_and_counts_in_the_revision(scorer: VllmScorer, tmp_path: Path) -> None:
+    (tmp_path / "model" / "modeling.py").write_text("code")
+    spec = f"vllm:{tmp_path / 'model'}"
+    wary, trusting = open_scorer(spec), open_scorer(spec, trust_remote_code=True)
+    assert [llm.settings["trust_remote_code"] for llm in FakeLLM.made[-2:]] == [False, True]
+    revisions = [one.describe()["revision"] for one in (scorer, wary, trusting)]
+    assert revisions[0] == revisions[1]
+    assert revisions[2] != revisions[1]
+
+
 def test_a_letter_that_is_missing_stops_the_run(scorer: VllmScorer, small_bank: Bank) -> None:
     scorer.llm.answer = lambda number, letter: -99.0 if letter == 2 else -1.0
     scorer.prepare(small_bank)

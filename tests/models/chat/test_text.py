@@ -1,7 +1,6 @@
 """Text-only language models, with and without a chat template, and the one inside a vision-language model."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from linnet.models.chat.forked import score_forked
 from linnet.models.chat.load import open_chat
 from linnet.models.chat.packed import score_packed
 from linnet.models.chat.prompt import Asked, build
-from linnet.models.chat.questions import leaf_level, without_leaf
+from linnet.models.chat.questions import without_leaf
 from linnet.models.chat.separate import score_separate
 from linnet.models.chat.tiny import chat_template
 from linnet.models.open import open_scorer
@@ -127,12 +126,6 @@ def test_without_the_free_leaf(language, bank):
     scored, _ = run(scorer, without_leaf(bank))
     assert (scored.state[:, 3] == State.NOT_ASKED).all()
     np.testing.assert_array_equal(scored.option_logprob[:, :3], whole.option_logprob[:, :3])
-
-
-def test_leaf_level_of_ragged_lineages(bank):
-    ragged = bank.lineage.copy()
-    ragged[1, 3], ragged[2, 1] = -1, -1
-    assert leaf_level(replace(bank, lineage=ragged), np.arange(3)).tolist() == [3, 2, 3]
 
 
 def test_the_language_model_inside_a_vision_language_model(tiny, bank):

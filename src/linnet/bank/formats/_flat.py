@@ -19,7 +19,8 @@ from linnet.errors import LinnetError
 def questions(bank: Bank, template: Template) -> Iterator[dict[str, Any]]:
     """Records of all scored questions, row by row, coarse levels first.
 
-    `path` holds the true names of all levels, '' where the lineage has none.
+    `question` is the stem, after the text that the template's questions of a sample share. `path` holds
+    the true names of all levels, '' where the lineage has none.
     """
     if template.statement is not None:
         raise LinnetError(f"template '{template.name}' asks yes or no; export needs a lettered one")
@@ -40,7 +41,7 @@ def questions(bank: Bank, template: Template) -> Iterator[dict[str, Any]]:
                 "taxonomy": bank.taxonomy.name,
                 "level": levels[level],
                 "level_index": level,
-                "question": template.stem_text(bank, row, level),
+                "question": template.after_image(bank, row, template.stem_text(bank, row, level)),
                 "choices": bank.option_names(row, level),
                 "choice_ids": [place(taxon) for taxon in taxa[taxa != NONE].tolist()],
                 "answer": int(bank.answer[row, level]),

@@ -48,7 +48,7 @@ def write(bank: Bank, out: Path | str, template: str = "paper-1") -> Path:
     out, task = Path(out).resolve(), f"{task_name(bank)}_text"
     words = find_template(template, bank, modality="text")
     out.mkdir(parents=True, exist_ok=True)
-    depth = dict(zip(bank.sample_id, deepest_levels(bank), strict=True))
+    depth = dict(zip(bank.sample_id, bank.leaf_level.tolist(), strict=True))
     above_leaf = (q for q in questions(bank, words) if q["level_index"] < depth[q["image_id"]])
     write_lines(above_leaf, out / f"{task}.jsonl")
     shutil.copyfile(_task_utils.__file__, out / "utils.py")
@@ -61,8 +61,3 @@ def write(bank: Bank, out: Path | str, template: str = "paper-1") -> Path:
     )
     (out / f"{task}.yaml").write_text(filled, "utf-8")
     return out
-
-
-def deepest_levels(bank: Bank) -> list[int]:
-    """Level of the last taxon of each sample's lineage."""
-    return bank.taxonomy.level[bank.lineage.max(axis=1)].tolist()

@@ -56,8 +56,9 @@ metadata:
 def write(bank: Bank, out: Path | str, template: str = "paper-0") -> Path:
     """Write the task folder and return it.
 
-    template: name of a lettered template; its system prompt is not part of the task. The images are read
-    from the bank's image root. Raises LinnetError for a bank without one.
+    template: name of a lettered template; its system prompt is not part of the task, and its text before
+    the image stands after it, where the harness puts all text. The images are read from the bank's image
+    root. Raises LinnetError for a bank without one.
     """
     if bank.image_root is None:
         raise LinnetError(f"bank '{bank.name}' has no image root; give one with --image-root DIR")
@@ -73,8 +74,8 @@ def write(bank: Bank, out: Path | str, template: str = "paper-0") -> Path:
         folder=out,
         task=task,
         data=json.dumps(str(out / f"{task}.jsonl")),
-        before=json.dumps(f"{words.prefix_text(bank, 0)}\n" if words.prefix else ""),
-        after=json.dumps(f"\n{words.last_line}" if words.last_line else ""),
+        before=json.dumps(words.before_image),
+        after=json.dumps(f"{words.joint}{words.last_line}" if words.last_line else ""),
         row_hash=row_hash(bank),
     )
     (out / f"{task}.yaml").write_text(filled, "utf-8")

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import yaml
 
 from linnet import discover
 from linnet.errors import UsageError, unknown
+from linnet.options import parse_value
 from linnet.taxonomy.tree import Taxonomy
 
 
@@ -54,7 +54,7 @@ def _option(pair: str, spec: str) -> tuple[str, Any]:
     key, sign, value = pair.partition("=")
     if not sign:
         raise UsageError(f"'{pair}' in decoder '{spec}' has no value; write {key}=VALUE")
-    return key, yaml.safe_load(value)
+    return key, parse_value(value)
 
 
 def _check(name: str, options: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from linnet.bank.bank import Bank
 from linnet.models import parsers
 from linnet.models.api import loop, questions
+from linnet.models.api.answers import Reading, gather
 from linnet.models.api.cache import Cache, cache_key
 from linnet.models.api.client import Client, ask_all
 from linnet.models.api.form import Form
@@ -84,11 +85,10 @@ class ServedScorer:
         Whatever was answered until then is in the cache.
         """
         assert self.asker is not None, "prepare a bank first"
-        scored, asked = self.asker.blank(rows), list(self.asker.questions(rows))
+        asked = list(self.asker.questions(rows))
         replies = loop.run(ask_all([self._answer(question, items[question.at]) for question in asked]))
-        for question, reply in zip(asked, replies, strict=True):
-            self._fill(scored, question, reply)
-        return scored
+        readings = [self._read(*pair) for pair in zip(asked, replies, strict=True)]
+        return gather(self.asker, rows, asked, readings)
 
     async def _answer(self, question: Question, photo: Photo | None) -> Reply:
         """The reply from the cache, or from the server and then into the cache."""
@@ -106,17 +106,13 @@ class ServedScorer:
             self.cache.put(key, reply)
         return reply
 
-    def _fill(self, scored: Scored, question: Question, reply: Reply) -> None:
-        assert scored.state is not None
-        assert scored.text is not None
-        place = question.at, question.level
-        scored.text[question.at][question.level] = reply.text
+    def _read(self, question: Question, reply: Reply) -> Reading:
         if reply.missing is not None:
             self._note_missing(reply.missing)
-            return
+            return Reading(reply.text, np.full(len(question.names), np.nan), State.MISSING)
         read = self._by_letter if self.form.top_logprobs else self._by_text
-        values, scored.state[place] = read(question, reply)
-        scored.option_logprob[place][: len(values)] = values
+        values, state = read(question, reply)
+        return Reading(reply.text, values, state)
 
     def _by_letter(self, question: Question, reply: Reply) -> tuple[np.ndarray, State]:
         values, bounds = letter_logprobs(reply.top or [], len(question.names))
@@ -144,9 +140,11 @@ class ServedScorer:
         self.missing[reason] += 1
 
     def report(self) -> dict[str, Any]:
-        """Questions by outcome, retries, tokens and reasons for missing answers since it was opened."""
+        """Questions by outcome, retries, tokens and reasons for missing answers since it was opened, and how
+        much the wordings disagree."""
         missing = {"missing": sum(self.missing.values()), "missing_because": dict(self.missing)}
-        return {**self.client.counts, **self.counts, **missing}
+        spread = self.asker.tally.report() if self.asker else {}
+        return {**self.client.counts, **self.counts, **missing, **spread}
 
     def close(self) -> None:
         """Let go of connections and cache."""

@@ -10,12 +10,11 @@ from linnet.models.chat.load import Chat
 Message = dict[str, Any]
 
 
-def conversation(template: Template, shared: str, question: str, image: bool) -> list[Message]:
-    """System and user turns of one question: text before the image, the image, shared text, question."""
-    text = f"{shared}\n{question}" if shared else question
+def conversation(template: Template, after_image: str, image: bool) -> list[Message]:
+    """System and user turns of one question: text before the image, the image, text after it."""
     parts = [{"type": "text", "text": template.before_image}] if template.before_image else []
     parts += [{"type": "image"}] if image else []
-    parts += [{"type": "text", "text": text}]
+    parts += [{"type": "text", "text": after_image}]
     system = (
         [{"role": "system", "content": [{"type": "text", "text": template.system}]}]
         if template.system

@@ -77,6 +77,30 @@ class Handles:
         return made if cap is None else torch.tanh(made / cap) * cap
 
 
+def around(
+    family: str, model: Any, vision: nn.Module, vision_blocks: nn.ModuleList | None, projector: nn.Module
+) -> Handles:
+    """The handles of a model whose language side stands where transformers puts it in most families.
+
+    That is `model.model.language_model`, with its blocks in `layers`, and `model.lm_head`.
+    """
+    inner = model.model
+    language = inner.language_model
+    return Handles(
+        family=family,
+        config=model.config.text_config,
+        inner=inner,
+        language=language,
+        blocks=language.layers,
+        norm=language.norm,
+        head=model.lm_head,
+        vision=vision,
+        vision_blocks=vision_blocks,
+        projector=projector,
+        image_token=model.config.image_token_id,
+    )
+
+
 def longest_list(module: nn.Module) -> nn.ModuleList | None:
     """The longest list of blocks inside a module, None if it has none."""
     lists = [found for found in module.modules() if isinstance(found, nn.ModuleList)]

@@ -50,7 +50,7 @@ class Poser:
         """Levels of a sample that are asked and leave a choice."""
         asked = np.flatnonzero(self.bank.asked[row])
         if self.skip_leaf:
-            asked = asked[asked != leaf_level(self.bank, row)]
+            asked = asked[asked != self.bank.leaf_level[row]]
         return asked[self.bank.n_options[row, asked] > 1]
 
     def questions(self, at: int, row: int) -> Iterator[Posed]:
@@ -81,9 +81,8 @@ class Poser:
 
     def render(self, row: int, template: Template, text: str) -> str:
         """A question's text as the full prompt that the model reads."""
-        shared = template.prefix_text(self.bank, row)
         seen = self.chat.handles.image_token is not None
-        return render(self.chat, conversation(template, shared, text, seen))
+        return render(self.chat, conversation(template, template.after_image(self.bank, row, text), seen))
 
     def user_text(
         self, row: int, level: int, template: Template, order: np.ndarray, names: Sequence[str]
@@ -114,14 +113,8 @@ def poser(chat: Chat, bank: Bank, variants: list[Variant], form: str, skip_leaf:
     return Poser(chat, bank, variants, form, ids, skip_leaf)
 
 
-def leaf_level(bank: Bank, rows: np.ndarray | int) -> np.ndarray:
-    """Deepest level at which samples have a taxon."""
-    known = bank.lineage[rows] >= 0
-    return known.shape[-1] - 1 - known[..., ::-1].argmax(axis=-1)
-
-
 def without_leaf(bank: Bank) -> Bank:
     """The bank without questions about each sample's deepest taxon, which text-only questions name."""
     answer = bank.answer.copy()
-    answer[np.arange(len(bank)), leaf_level(bank, np.arange(len(bank)))] = NONE
+    answer[np.arange(len(bank)), bank.leaf_level] = NONE
     return replace(bank, answer=answer)

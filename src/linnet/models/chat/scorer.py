@@ -16,7 +16,7 @@ from linnet.models.chat import modes, variants
 from linnet.models.chat.load import Chat
 from linnet.models.chat.packed import Scores
 from linnet.models.chat.prompt import Prompt, Seen, build, see
-from linnet.models.chat.questions import Posed, leaf_level, poser
+from linnet.models.chat.questions import Posed, poser
 from linnet.models.parsers import LETTERS
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,6 @@ class ChatScorer:
         self.needs_image = chat.handles.image_token is not None
         self.mode = settings.scoring
         self.counts = {"questions": 0, "invalid": 0, "too_long": 0, "longest_prompt_tokens": 0}
-        self.chosen: list[np.ndarray] = []
-        self.rows: list[np.ndarray] = []
 
     def describe(self) -> dict[str, Any]:
         """Model, revision, precision, wording and form of the answers."""
@@ -80,6 +78,7 @@ class ChatScorer:
             self.chat.facts["model_type"],
         )
         self.poser = poser(self.chat, bank, self.asked_as, settings.answer_format, not self.needs_image)
+        self.tally = variants.Tally(bank, self.asked_as)
         return {
             "letters": dict(zip(LETTERS, self.poser.letter_ids, strict=False)),
             "variants": [variant.name for variant in self.asked_as],
@@ -172,9 +171,7 @@ class ChatScorer:
         self.fill(logprob, state, rows)
         self.counts["questions"] += int(posed.sum())
         self.counts["invalid"] += int(bad.sum())
-        if len(self.asked_as) > 1:
-            self.chosen.append(variants.choices(np.where(asked[..., None], table, np.nan)))
-            self.rows.append(rows)
+        self.tally.add(table, rows)
         scored = Scored(logprob.astype(np.float32), state=state.astype(np.uint8))
         return replace(scored, variant_logprob=table) if len(self.asked_as) > 1 else scored
 
@@ -184,7 +181,7 @@ class ChatScorer:
         alone = asked & (self.bank.n_options[rows] == 1)
         logprob[alone, 0], state[alone] = 0.0, State.SCORED
         if not self.needs_image:
-            level = leaf_level(self.bank, rows)
+            level = self.bank.leaf_level[rows]
             at = np.flatnonzero(asked[np.arange(len(rows)), level])
             level = level[at]
             logprob[at, level] = np.where(self.bank.options[rows[at], level] >= 0, -np.inf, np.nan)
@@ -193,10 +190,7 @@ class ChatScorer:
 
     def report(self) -> dict[str, Any]:
         """Questions and failures so far, and how much the variants disagree."""
-        if not self.rows:
-            return dict(self.counts)
-        chosen, rows = np.concatenate(self.chosen), np.concatenate(self.rows)
-        return {**self.counts, "spread": variants.spread(chosen, self.bank, rows, self.asked_as)}
+        return {**self.counts, **self.tally.report()}
 
 
 def noise() -> Image.Image:

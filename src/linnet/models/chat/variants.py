@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,29 @@ def choices(scores: np.ndarray) -> np.ndarray:
     """(b, L, V) int8 position of the best option of each variant, -1 where it has none."""
     best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=3)
     return np.where(np.isnan(scores).all(axis=3), -1, best).astype(np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """The choices of all variants, collected batch by batch; nothing where there is but one variant."""
+
+    bank: Bank
+    asked_as: Sequence[Variant]
+    chosen: list[np.ndarray] = field(default_factory=list)
+    rows: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, scores: np.ndarray, rows: np.ndarray) -> None:
+        """Note the choices of a batch. scores: (b, L, V, O) log-probabilities, NaN where nothing is asked."""
+        if len(self.asked_as) > 1:
+            self.chosen.append(choices(scores))
+            self.rows.append(rows)
+
+    def report(self) -> dict[str, Any]:
+        """The `spread` of all choices under that name; {} without any."""
+        if not self.rows:
+            return {}
+        chosen, rows = np.concatenate(self.chosen), np.concatenate(self.rows)
+        return {"spread": spread(chosen, self.bank, rows, self.asked_as)}
 
 
 def spread(chosen: np.ndarray, bank: Bank, rows: np.ndarray, asked_as: Sequence[Variant]) -> dict[str, Any]:

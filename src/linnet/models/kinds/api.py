@@ -12,11 +12,12 @@ from linnet.models.api import loop
 from linnet.models.api.cache import Cache, default_folder
 from linnet.models.api.client import Client
 from linnet.models.api.endpoint import endpoint, without_key
-from linnet.models.api.form import find_form
+from linnet.models.api.form import Form, find_form
 from linnet.models.api.patience import Limits
 from linnet.models.api.photo import Encoder
 from linnet.models.api.questions import Wording, family_of
 from linnet.models.api.scorer import ServedScorer
+from linnet.models.chat.variants import ALL
 
 PATIENCE_AT_START = 30.0
 PARSERS = ("strict", "legacy")
@@ -37,6 +38,7 @@ def open(
     modality: str = "image",
     family: str | None = None,
     subject: str | None = None,
+    rotations: bool = False,
     max_tokens: int = 10,
     max_side: int | None = None,
     image_format: str = "png",
@@ -53,9 +55,9 @@ def open(
     URL, for servers that move. protocol: 'letter', 'text', or 'auto' for letters where the server gives
     log-probabilities. max_tokens: length of generated text. timeout: seconds per attempt. patience:
     seconds without any answer after which the run stops. cache: folder of the response cache. extra:
-    JSON object of further request fields. template, modality, family, subject: as in `questions.Wording`;
-    the family is read off the model's name where it is not said. The key is read from the environment
-    variable LINNET_API_KEY or OPENAI_API_KEY.
+    JSON object of further request fields. template, modality, family, subject, rotations: as in
+    `questions.Wording`; the family is read off the model's name where it is not said. The key is read from
+    the environment variable LINNET_API_KEY or OPENAI_API_KEY.
 
     Raises LinnetError for a bad option, a refusal, and a server that does not answer within 30 s.
     """
@@ -64,15 +66,26 @@ def open(
     more = _fields(extra)
     limits = Limits(float(timeout), int(retries), float(patience), concurrency=int(concurrency))
     where = endpoint(model, base_url, None if server is None else str(server))
-    wording = Wording(template, modality, family or family_of(where.model), subject)
+    wording = Wording(template, modality, family or family_of(where.model), subject, bool(rotations))
     encoder = Encoder(image_format, None if max_side is None else int(max_side))
     client = Client(where, limits)
     client.limits = replace(limits, patience=min(limits.patience, PATIENCE_AT_START))
     form, served_as = loop.run(find_form(client, protocol, int(max_tokens), more))
+    _check(wording, form, where.url)
     client.limits = limits
     client.counts.clear()
     folder = Path(cache).expanduser() if cache else default_folder()
     return ServedScorer(client, Cache(folder, where), form, served_as, wording, parser, encoder, more)
+
+
+def _check(wording: Wording, form: Form, url: str) -> None:
+    """Raise LinnetError where several wordings have no log-probabilities to average."""
+    if not form.top_logprobs and (wording.rotations or wording.template == ALL):
+        raise LinnetError(
+            f"template '{ALL}' and rotations average the log-probabilities of letters, and {url} is asked "
+            f"for text; give one template ('{wording.template}' is given) and no rotations, or a server that "
+            "gives log-probabilities (vLLM, SGLang)"
+        )
 
 
 def _fields(extra: str | dict[str, Any] | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from linnet.bank.bank import Bank
 from linnet.errors import LinnetError, need
 from linnet.models import files
 from linnet.models.api import questions
+from linnet.models.api.answers import Reading, gather
 from linnet.models.api.form import TEST
 from linnet.models.api.photo import Encoder
 from linnet.models.api.questions import Asker, Question, Wording, family_of
@@ -29,11 +30,13 @@ def matches(folder: Path) -> bool:
 def open(
     model: str,
     revision: str | None = None,
+    trust_remote_code: bool = False,
     dtype: str = "auto",
     template: str = "plain",
     modality: str = "image",
     family: str | None = None,
     subject: str | None = None,
+    rotations: bool = False,
     max_side: int | None = None,
     min_pixels: int | None = None,
     max_pixels: int | None = None,
@@ -43,19 +46,22 @@ def open(
 ) -> VllmScorer:
     """The scorer of a model in vLLM; needs the extra 'vllm' and what vLLM itself needs.
 
-    max_side: longest side of a photo in pixels; min_pixels, max_pixels: of the model's image processor.
-    max_model_len: tokens of the longest prompt. gpu_memory: fraction that vLLM may take. Raises
-    LinnetError where the letters are not single tokens of the model.
+    trust_remote_code: run Python files of the model's own, which then count in its revision. template,
+    modality, family, subject, rotations: as in `questions.Wording`. max_side: longest side of a photo in
+    pixels; min_pixels, max_pixels: of the model's image processor. max_model_len: tokens of the longest
+    prompt. gpu_memory: fraction that vLLM may take. Raises LinnetError where the letters are not single
+    tokens of the model.
     """
     vllm = need("vllm", "vllm")
-    folder = files.resolve(model, revision)
+    folder = files.resolve(model, revision, bool(trust_remote_code))
     folder.need_safetensors()
-    wording = Wording(template, modality, family or family_of(folder.name), subject)
+    wording = Wording(template, modality, family or family_of(folder.name), subject, bool(rotations))
     asked = {"min_pixels": min_pixels, "max_pixels": max_pixels}
     pixels = {name: value for name, value in asked.items() if value is not None}
     photos = {"limit_mm_per_prompt": {"image": 1}, "mm_processor_kwargs": pixels or None}
     llm = vllm.LLM(
         model=str(folder.path),
+        trust_remote_code=bool(trust_remote_code),
         load_format="safetensors",
         dtype=dtype,
         seed=0,
@@ -133,12 +139,12 @@ class VllmScorer:
     def score(self, items: list[Image.Image | None], rows: np.ndarray) -> Scored:
         """Letter log-probabilities of all questions of the rows, in one call sorted by image."""
         assert self.asker is not None, "prepare a bank first"
-        scored, asked = self.asker.blank(rows), list(self.asker.questions(rows))
+        asked = list(self.asker.questions(rows))
         chats = [self.asker.messages(question, _part(items[question.at])) for question in asked]
         sampling = [self._sampling(len(question.names)) for question in asked]
-        for question, output in zip(asked, self._chat(chats, sampling), strict=True):
-            self._fill(scored, question, output)
-        return scored
+        outputs = self._chat(chats, sampling)
+        readings = [self._read(*pair) for pair in zip(asked, outputs, strict=True)]
+        return gather(self.asker, rows, asked, readings)
 
     def _sampling(self, n_options: int) -> Any:
         return self.vllm.SamplingParams(
@@ -156,19 +162,14 @@ class VllmScorer:
                 "a smaller max_side or max_pixels, or a larger max_model_len"
             ) from error
 
-    def _fill(self, scored: Scored, question: Question, output: Any) -> None:
-        assert scored.state is not None
-        assert scored.text is not None
+    def _read(self, question: Question, output: Any) -> Reading:
         given = output.outputs[0]
         self.counts.update(prompt_tokens=len(output.prompt_token_ids))
         self.counts.update(cached_prompt_tokens=output.num_cached_tokens or 0)
         values = self._values(question, given.logprobs[0])
         with np.errstate(invalid="ignore"):
             values = values - np.logaddexp.reduce(values)
-        finite = not np.isnan(values).any()
-        scored.option_logprob[question.at, question.level, : len(values)] = values
-        scored.state[question.at, question.level] = State.SCORED if finite else State.INVALID
-        scored.text[question.at][question.level] = given.text
+        return Reading(given.text, values, State.INVALID if np.isnan(values).any() else State.SCORED)
 
     def _values(self, question: Question, listed: dict[int, Any]) -> np.ndarray:
         wanted = self.letters[: len(question.names)]
@@ -180,8 +181,9 @@ class VllmScorer:
         return np.array([listed[token].logprob for token in wanted], np.float64)
 
     def report(self) -> dict[str, Any]:
-        """Prompt tokens since the start, and how many of them the prefix cache gave."""
-        return dict(self.counts)
+        """Prompt tokens since the start, how many of them the prefix cache gave, and how much the wordings
+        disagree."""
+        return {**self.counts, **(self.asker.tally.report() if self.asker else {})}
 
 
 def _part(image: Image.Image | None) -> dict[str, Any] | None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from linnet.errors import need
+from linnet.models.base import Scorer
 from linnet.models.files import read_config
-
-if TYPE_CHECKING:
-    from linnet.models.chat.paper import PaperScorer
-    from linnet.models.chat.scorer import ChatScorer
+from linnet.models.kinds._chat import open_as
 
 CHAT = ("ForConditionalGeneration", "ForCausalLM", "ChatModel")
 
@@ -43,7 +39,7 @@ def open(
     max_tiles: int | None = None,
     revision: str | None = None,
     trust_remote_code: bool = False,
-) -> ChatScorer | PaperScorer:
+) -> Scorer:
     """The scorer of a chat model in a local folder or a hub repository.
 
     template: wording of the questions, or 'all' for every stem of the papers. answer_format: 'letter' scores
@@ -56,30 +52,4 @@ def open(
     ('strict', or 'legacy' for the papers' rule); 'both' for scores with the text beside them. The rest as in
     `chat.load.open_chat`.
     """
-    need("torch", "hf")
-    need("transformers", "hf")
-    from linnet.models.chat.load import open_chat
-    from linnet.models.chat.paper import with_protocol
-    from linnet.models.chat.scorer import ChatScorer, Settings
-
-    chat = open_chat(
-        model,
-        dtype=dtype,
-        device=device,
-        attention=attention,
-        min_pixels=min_pixels,
-        max_pixels=max_pixels,
-        max_tiles=max_tiles,
-        revision=revision,
-        trust_remote_code=bool(trust_remote_code),
-    )
-    settings = Settings(
-        template,
-        answer_format,
-        scoring,
-        bool(rotations),
-        bool(length_normalise),
-        int(max_pack_tokens),
-        subject,
-    )
-    return with_protocol(ChatScorer("vlm", chat, settings), protocol, parser, int(max_new_tokens))
+    return open_as("vlm", **locals())

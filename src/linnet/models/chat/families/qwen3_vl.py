@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linnet.models.chat.handles import Handles
+from linnet.models.chat.handles import Handles, around
 
 
 def matches(config: Any) -> bool:
@@ -12,17 +12,5 @@ def matches(config: Any) -> bool:
 
 
 def handles(model: Any) -> Handles:
-    inner = model.model
-    return Handles(
-        family="qwen3_vl",
-        config=model.config.text_config,
-        inner=inner,
-        language=inner.language_model,
-        blocks=inner.language_model.layers,
-        norm=inner.language_model.norm,
-        head=model.lm_head,
-        vision=inner.visual,
-        vision_blocks=inner.visual.blocks,
-        projector=inner.visual.merger,
-        image_token=model.config.image_token_id,
-    )
+    tower = model.model.visual
+    return around("qwen3_vl", model, tower, tower.blocks, tower.merger)
