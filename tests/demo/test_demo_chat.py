@@ -1,54 +1,58 @@
-"""The tiny chat model is taught with the very tokens and pixels that it is asked with."""
+"""The tiny chat model learns to see before it learns names, and is saved as an ordinary folder."""
+
+import copy
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from linnet.data.critters import World
 from linnet.demo import chat
-from linnet.models.chat.prompt import see
+from linnet.demo.story import small_world
+from linnet.models.open import open_scorer
 
 
 @pytest.fixture(scope="module")
-def world():
-    return World(seed=0)
+def photos():
+    world = small_world(0)
+    leaf = np.arange(8).repeat(4)
+    measures = world.individuals(leaf, 3).astype(np.float32)
+    return chat.Photos(world.taxonomy, world.draw(leaf, 3), leaf, measures)
 
 
-@pytest.fixture(scope="module")
-def blank(world, tmp_path_factory):
-    return chat.blank(world, tmp_path_factory.mktemp("chat"), seed=0)
+@pytest.fixture
+def blank(photos, tmp_path):
+    return chat.blank(photos.tree, tmp_path / "blank", seed=0)
 
 
-@pytest.fixture(scope="module")
-def pictures(world):
-    return world.draw(np.arange(3), 1)
+def moved(model, before):
+    return {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
 
 
-def test_patches_are_those_of_the_processor(blank, pictures):
-    whole = chat.patches(pictures, blank.processor.image_processor)
-    single = [see(blank, Image.fromarray(picture)).inputs["pixel_values"] for picture in pictures]
-    assert torch.equal(whole, torch.cat(single))
+def test_looking_changes_the_vision_tower_alone(blank, photos):
+    before = copy.deepcopy(blank.model.state_dict())
+    chat.look(blank, photos, 1, 0, False)
+    changed = moved(blank.model, before)
+    assert changed
+    assert all(".visual." in name for name in changed)
 
 
-def test_a_lesson_is_the_question_and_the_name(world, blank, pictures):
-    lessons = chat.lessons_of(blank, world, see(blank, Image.fromarray(pictures[0])))
-    tokens, count = lessons[5, 4]
-    name = str(world.taxonomy.names[world.taxonomy.leaves[5]])
-    assert blank.tokenizer.decode(tokens[-count:]) == f"{name}<|im_end|>"
-    assert "What is the species of the" in blank.tokenizer.decode(tokens[:-count])
+def test_naming_changes_the_whole_model(blank, photos):
+    before = copy.deepcopy(blank.model.state_dict())
+    chat.name(blank, photos, chat.SHARES, 1, 0, False)
+    changed = moved(blank.model, before)
+    assert any(".visual." in name for name in changed)
+    assert any(".language_model." in name for name in changed)
 
 
-def test_loss_falls_on_answers_only(world, blank, pictures):
-    seen = see(blank, Image.fromarray(pictures[0]))
-    lessons = chat.lessons_of(blank, world, seen)
-    batch = [lessons[0, 4], lessons[1, 0], lessons[2, 4]]
-    labels = chat.inputs(batch, pictures, seen, blank)["labels"]
-    assert (labels != chat.IGNORE).sum(axis=1).tolist() == [count for _, count in batch]
+def test_the_same_seed_teaches_the_same_model(photos, tmp_path):
+    folders = [
+        chat.teach(photos, tmp_path / name, chat.SHARES, 1, 1, progress=False) for name in ("one", "two")
+    ]
+    first, second = ((folder / "model.safetensors").read_bytes() for folder in folders)
+    assert first == second
 
 
-def test_a_trained_folder_is_an_ordinary_model(world, tmp_path):
-    from linnet.models.open import open_scorer
-
-    folder = chat.train(world, tmp_path / "chat", steps=1, pool=1, progress=False)
+def test_a_trained_folder_is_an_ordinary_model(photos, tmp_path):
+    folder = chat.teach(photos, tmp_path / "chat", chat.SHARES, 1, 1, progress=False)
     assert open_scorer(str(folder), answer_format="open").describe()["kind"] == "vlm"
+    assert 1e6 < sum(value.numel() for value in open_scorer(str(folder)).chat.model.parameters()) < 3e6

@@ -2,141 +2,172 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import cross_entropy, mse_loss
 from tqdm import tqdm
 
-from linnet.bank.make import make
-from linnet.bank.prompts import template
 from linnet.data.critters import World
-from linnet.data.imageset import ImageSet
-from linnet.demo.dual import draw_pool, rate
+from linnet.demo.dual import draw_pool
+from linnet.demo.lessons import inputs, lessons_of, patches
 from linnet.models.chat.load import Chat, open_chat
-from linnet.models.chat.prompt import Seen, build, see
-from linnet.models.chat.questions import OPEN_LINE, Poser
+from linnet.models.chat.prompt import see
+from linnet.models.chat.questions import OPEN_LINE
 from linnet.models.chat.tiny import save_tiny, train_tokenizer
-from linnet.models.chat.variants import Variant
+from linnet.taxonomy import Taxonomy
 
-BATCH = 64
-RATE = 1e-3
+BATCH = 32  # at 128 the loss falls no faster per step, and a step takes four times as long
+RATE, MATRIX_RATE = 2e-3, 4e-3  # of AdamW, and of Muon for the matrices of the blocks
+WARM_UP = 20
 VOCABULARY = 800  # the words of the questions, and pieces of names
-IGNORE = -100  # label of tokens that carry no loss
 SHARES = (0.05, 0.0, 0.0, 0.0, 0.95)  # of the questions, per rank: nearly all are about species
+MEASURING = 6.0  # weight of the measures beside the classes when the vision tower learns to see
 SIZES = {
     "hidden": 128,
-    "layers": 4,
+    "layers": 2,
     "heads": 4,
     "kv_heads": 4,
     "mlp": 384,
     "vision_hidden": 128,
-    "vision_layers": 4,
+    "vision_layers": 3,
     "vision_heads": 4,
     "vision_mlp": 256,
     "spread": 0.05,
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """Pictures to learn from.
+
+    pictures: (n, size, size, 3) uint8; leaf: (n,) position of each one's species among the tree's leaves;
+    measures: (n, m) float32, what a vision tower should be able to read off a picture.
+    """
+
+    tree: Taxonomy
+    pictures: np.ndarray
+    leaf: np.ndarray
+    measures: np.ndarray
+
+
 def train(
-    world: World, folder: Path, steps: int = 400, pool: int = 200, seed: int = 0, progress: bool = True
+    world: World,
+    folder: Path,
+    seeing: int = 500,
+    naming: int = 350,
+    pool: int = 200,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Path:
     """Train on the world's known species and write an ordinary Qwen3-VL folder.
 
-    Every answer is a taxon's name, its options not shown; loss falls on the answer's tokens alone.
+    seeing, naming: steps of the vision tower alone, which learns to measure animals as a stand-in for its
+    pretraining, and of the whole model, which learns names. pool: pictures per species.
     """
-    rng = np.random.default_rng(seed)
-    part = folder.with_suffix(".part")
     pictures, species = draw_pool(world, pool, seed, progress)
-    chat = blank(world, part, seed)
-    seen = see(chat, Image.fromarray(pictures[0]))
-    lessons = lessons_of(chat, world, seen)
-    optimiser = torch.optim.AdamW(chat.model.parameters(), RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: rate(step, steps))
+    measures = world.individuals(species, (seed, 0)).astype(np.float32)
+    photos = Photos(world.taxonomy, pictures, species, measures)
+    return teach(photos, folder, SHARES, seeing, naming, seed, progress)
+
+
+def teach(
+    photos: Photos,
+    folder: Path,
+    shares: tuple[float, ...],
+    seeing: int,
+    naming: int,
+    seed: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Make a model, let it look, teach it names, and write it as a folder; shares: of questions per rank."""
+    part = folder.with_suffix(".part")
+    chat = blank(photos.tree, part, seed)
     chat.model.train()
-    bar = tqdm(range(steps), desc="training a chat model", unit="step", disable=not progress)
-    for _ in bar:
-        rows = rng.integers(len(pictures), size=BATCH)
-        levels = rng.choice(len(SHARES), size=BATCH, p=SHARES)
-        batch = [lessons[s, level] for s, level in zip(species[rows].tolist(), levels.tolist(), strict=True)]
-        loss = chat.model(**inputs(batch, pictures[rows], seen, chat)).loss
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
+    look(chat, photos, seeing, seed, progress)
+    name(chat, photos, shares, naming, seed, progress)
     chat.model.eval().save_pretrained(part)
     return part.rename(folder)
 
 
-def blank(world: World, folder: Path, seed: int) -> Chat:
+def blank(tree: Taxonomy, folder: Path, seed: int) -> Chat:
     """An untrained model with a tokenizer of its own, saved in `folder` and opened from there."""
-    questions = [f"What is the {rank} of the organism in this image?\n{OPEN_LINE}" for rank in world.ranks]
-    names = [str(name) for name in world.taxonomy.names]
+    questions = [
+        f"What is the {rank} of the organism in this image?\n{OPEN_LINE}" for rank in tree.level_names
+    ]
+    names = [str(taxon) for taxon in tree.names]
     tokens = train_tokenizer([*questions * len(names), *names], VOCABULARY)
     save_tiny("qwen3_vl", folder, tokens, seed, **SIZES)
     return open_chat(str(folder), dtype="float32", device="cpu")
 
 
-def lessons_of(chat: Chat, world: World, seen: Seen) -> dict[tuple[int, int], tuple[list[int], int]]:
-    """Token ids of each question with its answer, and how many of them answer, by species and level.
+def look(chat: Chat, photos: Photos, steps: int, seed: int, progress: bool) -> None:
+    """The vision tower learns species and measures through a head that is thrown away."""
+    rng = np.random.default_rng((seed, 1))
+    torch.manual_seed(seed)
+    n_classes = len(photos.tree.leaves)
+    tower: torch.nn.Module = chat.model.model.visual
+    head = torch.nn.Linear(chat.handles.config.hidden_size, n_classes + photos.measures.shape[1])
+    leaf, measures = torch.from_numpy(photos.leaf).long(), torch.from_numpy(photos.measures)
+    grid = see(chat, Image.fromarray(photos.pictures[0])).inputs["image_grid_thw"]
 
-    The questions are those that the scorer asks, token for token.
-    """
-    tree = world.taxonomy
-    images = np.array([f"{leaf}.png" for leaf in tree.leaves], object)
-    bank = make(ImageSet("lessons", Path(), tree, images, np.full(len(images), "train", object), tree.leaves))
-    wording = template("plain", bank)
-    poser = Poser(chat, bank, [Variant(wording)], "open")
-    end = chat.tokenizer.eos_token_id
-    lessons = {}
-    for row in range(len(bank)):
-        for level in range(tree.n_levels):
-            asked = poser.ask(row, level, wording, np.arange(bank.n_options[row, level]))
-            prompt = build(chat, [asked], seen)
-            (branch,) = prompt.branches
-            answer = [*branch.options[bank.answer[row, level]], end]
-            lessons[row, level] = (prompt.prefix + branch.tokens + answer, len(answer))
-    return lessons
+    def loss() -> torch.Tensor:
+        rows = rng.integers(len(photos.leaf), size=BATCH)
+        pixels = patches(photos.pictures[rows], chat.processor.image_processor)
+        seen = tower(pixels, grid_thw=grid.repeat(BATCH, 1)).pooler_output
+        said = head(seen.view(BATCH, -1, seen.shape[-1]).mean(dim=1))
+        classes, read = said[:, :n_classes], said[:, n_classes:]
+        return cross_entropy(classes, leaf[rows]) + MEASURING * mse_loss(read, measures[rows])
 
-
-def inputs(
-    batch: list[tuple[list[int], int]], pictures: np.ndarray, seen: Seen, chat: Chat
-) -> dict[str, Any]:
-    """Model inputs and labels of a batch of lessons and their (b, size, size, 3) pictures."""
-    ids = pad_sequence([torch.tensor(tokens) for tokens, _ in batch], True, chat.tokenizer.pad_token_id)
-    labels = torch.full_like(ids, IGNORE)
-    mask = torch.zeros_like(ids)
-    for row, (tokens, count) in enumerate(batch):
-        labels[row, len(tokens) - count : len(tokens)] = ids[row, len(tokens) - count : len(tokens)]
-        mask[row, : len(tokens)] = 1
-    types = {seen.type_key: torch.isin(ids, torch.tensor(seen.block)).long()} if seen.type_key else {}
-    grid = seen.inputs["image_grid_thw"].repeat(len(batch), 1)
-    pixels = patches(pictures, chat.processor.image_processor)
-    return {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "labels": labels,
-        "pixel_values": pixels,
-        "image_grid_thw": grid,
-        **types,
-    }
+    _descend([tower, head], loss, steps, "a chat model learns to see", progress)
 
 
-def patches(pictures: np.ndarray, processor: Any) -> torch.Tensor:
-    """(b * n_patches, channels * frames * patch * patch): what Qwen's image processor makes, at once.
+def name(
+    chat: Chat, photos: Photos, shares: tuple[float, ...], steps: int, seed: int, progress: bool
+) -> None:
+    """The whole model learns to answer with names; loss falls on the answers' tokens alone."""
+    rng = np.random.default_rng((seed, 2))
+    seen = see(chat, Image.fromarray(photos.pictures[0]))
+    lessons = lessons_of(chat, photos.tree, seen)
 
-    A still picture fills all frames; patches that are merged later stand side by side.
-    """
-    side, merge, frames = processor.patch_size, processor.merge_size, processor.temporal_patch_size
-    b, height, width, channels = pictures.shape
-    mean, std = (np.asarray(x, np.float32) * 255 for x in (processor.image_mean, processor.image_std))
-    values = (pictures.astype(np.float32) - mean) / std
-    rows, columns = height // (side * merge), width // (side * merge)
-    grid = values.reshape(b, rows, merge, side, columns, merge, side, channels)
-    ordered = grid.transpose(0, 1, 4, 2, 5, 7, 3, 6)[..., None, :, :]
-    still = np.broadcast_to(ordered, (*ordered.shape[:6], frames, side, side))
-    return torch.from_numpy(still.reshape(-1, channels * frames * side * side))
+    def loss() -> torch.Tensor:
+        rows = rng.integers(len(photos.leaf), size=BATCH)
+        levels = rng.choice(len(shares), size=BATCH, p=shares).tolist()
+        batch = [lessons[pair] for pair in zip(photos.leaf[rows].tolist(), levels, strict=True)]
+        return chat.model(**inputs(batch, photos.pictures[rows], seen, chat)).loss
+
+    _descend([chat.model], loss, steps, "a chat model learns names", progress)
+
+
+def _descend(
+    modules: list[torch.nn.Module], loss: Callable[[], torch.Tensor], steps: int, what: str, progress: bool
+) -> None:
+    """Muon for the matrices of the blocks, AdamW for the rest; warm-up, then a linear way down from half."""
+    named = [pair for module in modules for pair in module.named_parameters()]
+    matrices = [p for key, p in named if p.ndim == 2 and {"layers", "blocks"} & set(key.split("."))]
+    chosen = {id(matrix) for matrix in matrices}
+    rest = [parameter for _, parameter in named if id(parameter) not in chosen]
+    optimisers: list[torch.optim.Optimizer] = [
+        torch.optim.Muon(matrices, MATRIX_RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, RATE, weight_decay=0.01),
+    ]
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(one, lambda step: _rate(step, steps)) for one in optimisers
+    ]
+    bar = tqdm(range(steps), desc=what, unit="step", disable=not progress)
+    for _ in bar:
+        value = loss()
+        value.backward()
+        for optimiser, schedule in zip(optimisers, schedules, strict=True):
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad()
+        bar.set_postfix(loss=f"{value.item():.2f}", refresh=False)
+
+
+def _rate(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / WARM_UP, 2 * (steps - step) / steps)
