@@ -23,6 +23,7 @@ class Towers(Protocol):
     scale: what cosines are multiplied by before the softmax (SigLIP's bias cancels there).
     """
 
+    model: Any
     library: str
     backend: str
     scale: float
@@ -36,6 +37,14 @@ class Towers(Protocol):
 
     def text(self, texts: Sequence[str]) -> tuple[torch.Tensor, list[bool]]:
         """(m, d) features, and for each text whether it was too long and cut off."""
+        ...
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Inputs, list[bool]]:
+        """The texts as model inputs of m rows each, and which were cut off."""
+        ...
+
+    def encode_text(self, tokens: Inputs) -> torch.Tensor:
+        """(m, d) features of what `tokens` gives, or of some of its rows."""
         ...
 
 
@@ -76,6 +85,11 @@ class TransformersTowers:
 
     def text(self, texts: Sequence[str]) -> tuple[torch.Tensor, list[bool]]:
         """(m, d) features, and for each text whether it was too long and cut off."""
+        tokens, cut = self.tokens(texts)
+        return self.encode_text(tokens), cut
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Inputs, list[bool]]:
+        """The texts as model inputs of m rows each, and which were cut off."""
         cut = [len(ids) > self.context for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]]
         tokens = self.tokenizer(
             list(texts),
@@ -87,7 +101,11 @@ class TransformersTowers:
         ).to(self.device)
         if self.siglip:
             tokens.pop("attention_mask", None)
-        return _tensor(self.model.get_text_features(**tokens)), cut
+        return dict(tokens), cut
+
+    def encode_text(self, tokens: Inputs) -> torch.Tensor:
+        """(m, d) features of what `tokens` gives, or of some of its rows."""
+        return _tensor(self.model.get_text_features(**tokens))
 
 
 def _scale(model: Any, name: str) -> float:
@@ -130,9 +148,18 @@ class OpenClipTowers:
 
     def text(self, texts: Sequence[str]) -> tuple[torch.Tensor, list[bool]]:
         """(m, d) features, and for each text whether it was too long and cut off."""
+        tokens, cut = self.tokens(texts)
+        return self.encode_text(tokens), cut
+
+    def tokens(self, texts: Sequence[str]) -> tuple[Inputs, list[bool]]:
+        """The texts as model inputs of m rows each, and which were cut off."""
         tokens = self.tokenizer(list(texts)).to(self.device)
         cut = [length > tokens.shape[1] for length in _lengths(self.tokenizer, list(texts))]
-        return self.model.encode_text(tokens), cut
+        return {"text": tokens}, cut
+
+    def encode_text(self, tokens: Inputs) -> torch.Tensor:
+        """(m, d) features of what `tokens` gives, or of some of its rows."""
+        return self.model.encode_text(tokens["text"])
 
 
 def _lengths(tokenizer: Any, texts: list[str]) -> list[int]:

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from linnet.bank.bank import Bank
 from linnet.errors import LinnetError
-from linnet.models import files, text_features
-from linnet.models.base import Scored, normalise_levels, pick_options
+from linnet.models import files, reading, text_features
+from linnet.models.base import Scored, pick_options
 from linnet.models.texts import taxon_texts
 from linnet.models.torchbits import chunks, device_of, dtype_of, forward, versions
 from linnet.models.towers import OPEN_CLIP, OpenClipTowers, Towers, TransformersTowers, has_two_towers
@@ -40,18 +40,23 @@ def open(
     dtype: str = "auto",
     revision: str | None = None,
     trust_remote_code: bool = False,
+    scores: str | None = None,
+    temperature: float | None = None,
 ) -> DualEncoder:
     """The dual encoder in a local folder or a hub repository.
 
     template: how a taxon is put into words, as in `texts.taxon_texts`; several templates are averaged.
-    backend: 'pil' or 'torchvision' resizing, for models of transformers.
+    backend: 'pil' or 'torchvision' resizing, for models of transformers. scores, temperature: how answers are
+    read off the scores of taxa, as in `reading.Reading`; by default as the folder's linnet.json says.
     """
     folder = files.resolve(model, revision, trust_remote_code)
     folder.need_safetensors()
     place, kind = device_of(device), dtype_of(dtype)
+    read = reading.of_folder(folder.path, scores=scores, temperature=temperature)
     if (folder.path / OPEN_CLIP).is_file():
-        return DualEncoder(folder, OpenClipTowers(folder, place, kind), template)
-    return DualEncoder(folder, TransformersTowers(folder, place, kind, backend, trust_remote_code), template)
+        return DualEncoder(folder, OpenClipTowers(folder, place, kind), template, read)
+    towers = TransformersTowers(folder, place, kind, backend, trust_remote_code)
+    return DualEncoder(folder, towers, template, read)
 
 
 class DualEncoder:
@@ -59,8 +64,14 @@ class DualEncoder:
 
     needs_image = True
 
-    def __init__(self, folder: files.ModelFolder, towers: Towers, template: str | Sequence[str]) -> None:
-        self.folder, self.towers = folder, towers
+    def __init__(
+        self,
+        folder: files.ModelFolder,
+        towers: Towers,
+        template: str | Sequence[str],
+        read: reading.Reading | None = None,
+    ) -> None:
+        self.folder, self.towers, self.read = folder, towers, read or reading.Reading()
         self.template = template if isinstance(template, str) else list(template)
         self._words: tuple[str, torch.Tensor, dict[str, Any]] | None = None
 
@@ -73,6 +84,8 @@ class DualEncoder:
             "dtype": str(self.towers.dtype).removeprefix("torch."),
             "template": self.template,
             "logit_scale": round(self.towers.scale, 4),
+            "scores": self.read.scores,
+            "temperature": self.read.temperature,
             "backend": self.towers.backend,
             "versions": versions(self.towers.device, "torch", self.towers.library),
         }
@@ -138,7 +151,7 @@ class DualEncoder:
         """Scores over every taxon and over the options of the rows' questions."""
         words = self.words(self.bank.taxonomy)[0]
         cosine = (self.image_features(items) @ words.T).cpu().numpy()
-        node = normalise_levels(self.bank.taxonomy, self.towers.scale * cosine)
+        node = self.read(self.bank.taxonomy, self.towers.scale * cosine)
         return Scored(pick_options(self.bank, rows, node), node)
 
     def similarity(self, images: Sequence[Path], taxonomy: Taxonomy) -> np.ndarray:

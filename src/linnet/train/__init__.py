@@ -1,0 +1,1 @@
+"""Training: losses on node scores, trainers and recipes."""

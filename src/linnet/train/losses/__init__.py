@@ -1,0 +1,1 @@
+"""Losses on node scores: one module each, with one function `loss(scores, lineage, tree, **options)`."""
