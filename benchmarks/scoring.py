@@ -114,8 +114,8 @@ class Bench:
             self.ready[key] = self.chat.move(inputs), torch.as_tensor(places, device=self.chat.device)
         return self.ready[key]
 
-    def measure(self, name: str, repeat: int) -> dict[str, float]:
-        """Images per second, the best of `repeat` passes over all photos, and peak memory in MB."""
+    def measure(self, name: str) -> dict[str, float]:
+        """Images per second over all photos, after a batch to warm up, and peak memory in MB."""
         work: Callable[[list[int]], None] = getattr(self, name)
         rows = list(range(len(self.bank)))
         with torch.inference_mode():
@@ -123,8 +123,8 @@ class Bench:
             if name == "bare":
                 for start in range(0, len(rows), self.batch):
                     self.made_ready(rows[start : start + self.batch])
-            seconds = [self.timed(work, rows) for _ in range(repeat)]
-        made = {"images_per_s": len(rows) / min(seconds), "peak_memory_mb": peak_memory()}
+            seconds = self.timed(work, rows)
+        made = {"images_per_s": len(rows) / seconds, "peak_memory_mb": peak_memory()}
         if self.cuda:
             made["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         return made
@@ -150,7 +150,7 @@ def peak_memory() -> float:
 def child(args: argparse.Namespace, name: str) -> dict[str, Any]:
     """One contender in a process of its own."""
     command = [sys.executable, __file__, "--run", name, "--work", str(args.work)]
-    for option in ("device", "batch", "repeat"):
+    for option in ("device", "batch"):
         command += [f"--{option}", str(getattr(args, option))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -158,8 +158,9 @@ def child(args: argparse.Namespace, name: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def lmms_eval(args: argparse.Namespace, family: str, new_tokens: int, few: int = 2) -> dict[str, Any]:
+def lmms_eval(args: argparse.Namespace, family: str, new_tokens: int) -> dict[str, Any]:
     """Images per second of lmms-eval on the exported task, start-up taken off by running two sizes."""
+    few = 2
     many, seconds = args.images, []
     for images in (few, many):
         model = f"pretrained={args.work / 'model'},device={args.device},device_map={args.device}"
@@ -173,33 +174,50 @@ def lmms_eval(args: argparse.Namespace, family: str, new_tokens: int, few: int =
         seconds.append(time.perf_counter() - start)
         if done.returncode:
             return {"failed": done.returncode, "says": done.stderr[-2000:]}
-    return {"images_per_s": (many - few) / (seconds[1] - seconds[0]), "wall_s": seconds}
+    return {"images_per_s": (many - few) / (seconds[1] - seconds[0]), "wall_s": seconds[1]}
 
 
 def compare(args: argparse.Namespace, family: str, tokens: int | None, levels: int) -> dict[str, Any]:
-    """All contenders on one model and one size of photo."""
+    """All contenders on one model and one size of photo, in turns: medians of the turns."""
     with tempfile.TemporaryDirectory() as place:
         args.work = Path(place)
         figures = setup.make(args, family, tokens, levels)
         names = [name for name in CONTENDERS if not args.contenders or name in args.contenders.split(",")]
-        for name in tqdm(names, desc=f"{family}, {levels} questions", file=sys.stderr):
-            figures[name] = child(args, name)
+        bar = tqdm(range(args.turns), desc=f"{family}, {levels} questions", file=sys.stderr)
+        turns = [{name: child(args, name) for name in names} for _ in bar]
         if args.lmms_eval:
             setup.export_task(args.work)
-            figures["lmms_eval"] = lmms_eval(args, family, 16)
-            figures["lmms_eval_short"] = lmms_eval(args, family, 2)
-    return figures | ratios(figures)
+            turns[0]["lmms_eval"] = lmms_eval(args, family, 16)  # once: minutes each
+            turns[0]["lmms_eval_short"] = lmms_eval(args, family, 2)
+    return figures | medians(turns) | ratios(turns)
 
 
-def ratios(figures: dict[str, Any]) -> dict[str, float]:
-    """How many times faster packed scoring is than each other contender that ran."""
-    speed = {
-        name: one["images_per_s"]
-        for name, one in figures.items()
-        if isinstance(one, dict) and "images_per_s" in one
-    }
-    mine = speed.pop("packed", None)
-    return {f"packed_over_{name}": mine / one for name, one in speed.items()} if mine else {}
+def medians(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each contender's median figures; the words of the first failure where one failed."""
+    made = {}
+    for name in turns[0]:
+        entries = [turn[name] for turn in turns if name in turn]
+        failed = [entry for entry in entries if "failed" in entry]
+        made[name] = failed[0] if failed else _medians(entries)
+    return made
+
+
+def _medians(entries: list[dict[str, float]]) -> dict[str, float]:
+    return {figure: float(np.median([entry[figure] for entry in entries])) for figure in entries[0]}
+
+
+def ratios(turns: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """How many times faster packed scoring is than each other contender: median and range over turns."""
+    made = {}
+    for name in [name for name in turns[0] if name != "packed" and "packed" in turns[0]]:
+        pairs = [(turn["packed"], turn[name]) for turn in turns if name in turn]
+        if not any("failed" in one for pair in pairs for one in pair):
+            times = [mine["images_per_s"] / its["images_per_s"] for mine, its in pairs]
+            made[f"packed_over_{name}"] = {
+                "median": float(np.median(times)),
+                "range": [min(times), max(times)],
+            }
+    return made
 
 
 def main() -> None:
@@ -218,7 +236,7 @@ def main() -> None:
     add("--tokens", default="", help="numbers of image tokens, such as 256,1280")
     add("--levels", default="6", help="numbers of questions per image, such as 4,6,12")
     add("--batch", type=int, default=4)
-    add("--repeat", type=int, default=1)
+    add("--turns", type=int, default=3, help="each contender runs once per turn; medians are recorded")
     add("--device", default="cpu")
     add("--contenders", default="", help=f"some of {','.join(CONTENDERS)}")
     add("--lmms-eval", metavar="PYTHON", help="interpreter of an environment with lmms-eval 0.7.3")
@@ -227,7 +245,7 @@ def main() -> None:
     add("--work", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.run:
-        print(json.dumps(Bench(args).measure(args.run, args.repeat)))
+        print(json.dumps(Bench(args).measure(args.run)))
         return
     figures = {}
     for family in args.families.split(","):
