@@ -100,3 +100,31 @@ def difference(group: list[dict], base: list[dict], decoder: str, taxa: np.ndarr
 def mean_right(entries: list[dict[str, Any]], decoder: str) -> np.ndarray:
     """(n,) share of seeds whose path is right, per photo."""
     return np.mean([[mark == "1" for mark in entry[decoder]["right"]] for entry in entries], axis=0)
+
+
+def markdown(rows: dict[str, Any], decoders: tuple[str, ...] = ("independent", "joint")) -> str:
+    """A table of one set's rows, in percent: mean and half of the 95 % interval over seeds."""
+    lines = [
+        "| photos | shots | objective | read | decoder | path | torn | per rank | AHD | hF | over level |"
+    ]
+    lines.append("|" + "---|" * 11)
+    for key, row in rows.items():
+        split, shots, objective, answer, decoder = key.split(" | ")
+        if decoder in decoders:
+            levels = " / ".join(f"{100 * level:.1f}" for level in row["levels"])
+            cells = [split, shots, objective, answer, decoder, share(row["fpa"]), share(row["inconsistency"])]
+            cells += [levels, f"{row['ahd']['mean']:.2f}", share(row["hf"]), _over(row.get("over_level"))]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def share(value: dict[str, float]) -> str:
+    """A mean and its half-interval in percent."""
+    return f"{100 * value['mean']:.1f} ± {100 * value['half']:.1f}"
+
+
+def _over(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    low, high = found["interval"]
+    return f"{100 * found['difference']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"

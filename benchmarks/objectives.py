@@ -46,20 +46,23 @@ OBJECTIVES: Plan = {
     "hisce + tp_kl": ({"hisce": 1.0, "tp_kl": 1.0}, ("taxon",), {}),
     "roll-up": ({"roll_up": {"levels": "all"}}, ("roll-up", SHARP), {}),
 }
-FREE = {"free": True}  # taxa have vectors of their own, not made of their words
-COLD = {"scale": 1.0, "fixed": True}  # bare cosines, without a temperature
+WARM = {"scale": 10.0}  # what every objective chose
+FREE = {"free": True} | WARM  # taxa have vectors of their own, not made of their words
+BOTH = {"hisce": 1.0, "tp_kl": 1.0}
 STUDY: Plan = {
-    "level": OBJECTIVES["level"],
-    "hisce, epsilon 0.02": ({"hisce": {"epsilon": 0.02}}, ("taxon",), {}),
-    "hisce, epsilon 0.3": ({"hisce": {"epsilon": 0.3}}, ("taxon",), {}),
-    "hisce + 0.25 tp_kl": ({"hisce": 1.0, "tp_kl": 0.25}, ("taxon",), {}),
-    "hisce + 4 tp_kl": ({"hisce": 1.0, "tp_kl": 4.0}, ("taxon",), {}),
-    "level + tp_kl": ({"level_ce": 1.0, "tp_kl": 1.0}, ("taxon",), {}),
-    "smoothed tp_kl": ({"smoothed_tp_kl": 1.0}, ("taxon",), {}),
-    "level + distil": ({"level_ce": 1.0, "distil": {"temperature": 0.3}}, ("taxon",), {}),
-    "hisce + tp_kl, bare cosines": ({"hisce": 1.0, "tp_kl": 1.0}, ("taxon",), COLD),
+    "level": ({"level_ce": 1.0}, ("taxon",), WARM),
+    "hisce + tp_kl": (BOTH, ("taxon",), WARM),
+    "hisce, epsilon 0.02": ({"hisce": {"epsilon": 0.02}}, ("taxon",), WARM),
+    "hisce, epsilon 0.3": ({"hisce": {"epsilon": 0.3}}, ("taxon",), WARM),
+    "hisce + 0.25 tp_kl": ({"hisce": 1.0, "tp_kl": 0.25}, ("taxon",), WARM),
+    "hisce + 4 tp_kl": ({"hisce": 1.0, "tp_kl": 4.0}, ("taxon",), WARM),
+    "level + tp_kl": ({"level_ce": 1.0, "tp_kl": 1.0}, ("taxon",), WARM),
+    "smoothed tp_kl": ({"smoothed_tp_kl": 1.0}, ("taxon",), WARM),
+    "level + distil": ({"level_ce": 1.0, "distil": {"temperature": 0.3}}, ("taxon",), WARM),
+    "hisce + tp_kl, bare cosines": (BOTH, ("taxon",), {"scale": 1.0, "fixed": True}),
+    "hisce + tp_kl, scale 40": (BOTH, ("taxon",), {"scale": 40.0}),
     "level, free vectors": ({"level_ce": 1.0}, ("taxon",), FREE),
-    "hisce + tp_kl, free vectors": ({"hisce": 1.0, "tp_kl": 1.0}, ("taxon",), FREE),
+    "hisce + tp_kl, free vectors": (BOTH, ("taxon",), FREE),
     "roll-up, free vectors": ({"roll_up": {"levels": "all"}}, ("roll-up", SHARP), FREE),
 }
 

@@ -9,7 +9,6 @@ Every answer is one of four names; the blind baseline sees no photo.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,6 @@ def measured(images: ImageSet, model: Path, out: Path) -> dict[str, Any]:
     return {
         row["decoder"]: {name: row[name] for name in SHOWN} | {"hca_interval": row["intervals"]["hca"]}
         for row in rows
-        if row["weights"] == "bank"
     }
 
 
@@ -73,15 +71,20 @@ def main() -> None:
     parser.add_argument("--seeing", type=int, default=1500, help="steps of the vision tower alone")
     parser.add_argument("--naming", type=int, default=600, help="steps of the whole model")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "runs" / "tiny_chat", help="trained models stay here"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/tiny_chat.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     images = data.read("metadata-csv", SHARED / "data/cub100")
     photos, made = training(images), {}
     for name, shares in SHARES.items():
-        with tempfile.TemporaryDirectory() as place:
-            folder = teach(photos, Path(place) / "chat", shares, args.seeing, args.naming)
-            made[name] = measured(images, folder, Path(place) / "run")
+        folder = args.work / name.replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "chat").exists():
+            teach(photos, folder / "chat", shares, args.seeing, args.naming)
+        made[name] = measured(images, folder / "chat", folder / "run")
     record("tiny_chat", {"steps": [args.seeing, args.naming], **made}, args.out)
 
 
