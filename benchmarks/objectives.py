@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from _features import Set, load
 from _record import ROOT, record
-from _trials import READINGS, Cache, figures, summarised
+from _trials import READINGS, Cache, figures, markdown, summarised
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from tqdm import tqdm
@@ -193,6 +193,8 @@ def main() -> None:
         taxa = {split: rows for split, (_, rows) in load(name).splits.items()}
         made[name] = summarised(trials(args, name), taxa)
     record("objectives", made, args.out)
+    for name, rows in made.items():
+        print(f"\n{name}\n\n{markdown(rows)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 from _record import ROOT, record
-from _trials import READINGS, Cache, figures, summarised
-from objectives import OBJECTIVES, Plan
+from _trials import READINGS, Cache, figures, markdown, summarised
+from objectives import OBJECTIVES, SHARP, Plan
 from torch.nn.functional import normalize
 from tqdm import tqdm
 
@@ -32,6 +32,8 @@ from linnet.train.objective import Objective
 
 POOL, N_TEST, BATCH, SCALE = 100, 12, 64, 20.0
 SPLITS = ("test", "novel")
+MIXED = ({"leaf_ce": 1.0, "roll_up": {"levels": "all"}}, ("roll-up", SHARP), {})
+PLAN: Plan = OBJECTIVES | {"leaf + roll-up": MIXED}
 
 
 class Towers:
@@ -114,13 +116,16 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     cache, made = Cache(args.cache), []
-    wanted = [(name, seed) for seed in range(args.seeds) for name in OBJECTIVES]
+    wanted = [(name, seed) for seed in range(args.seeds) for name in PLAN]
     for name, seed in tqdm(wanted, unit="training", file=sys.stderr):
-        key = [name, OBJECTIVES[name][:2], args.steps, seed, POOL, N_TEST, BATCH, SCALE]
-        made += cache.once(key, partial(trial, name, OBJECTIVES, args.steps, seed))
+        key = [name, PLAN[name][:2], args.steps, seed, POOL, N_TEST, BATCH, SCALE]
+        made += cache.once(key, partial(trial, name, PLAN, args.steps, seed))
     world = small_world(0)
     taxa = {split: world.taxonomy.leaves[critters.files.species_of(world, split, N_TEST)] for split in SPLITS}
-    record("objectives_towers", summarised(made, taxa), args.out)
+    found = summarised(made, taxa)
+    record("objectives_towers", found, args.out)
+    for split in SPLITS:
+        print(f"\n{split}\n\n{markdown(found, split)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
