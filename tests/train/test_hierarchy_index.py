@@ -49,11 +49,14 @@ def test_a_leaf_in_a_constant_level_is_not_scored():
     assert tree.spans[1:].tolist() == [[0, 1], [1, 2]]
 
 
-def test_leaves_that_stand_last_are_known_as_such(t6):
-    assert TreeIndex.of(t6).leaves_last
+def test_leaves_in_depth_first_order_at_the_end_are_known_as_such(t6):
+    assert TreeIndex.of(t6).in_order
     ragged = TreeIndex.of(build(path_table([["a"], ["b", "y"]]))[0])
-    assert not ragged.leaves_last
+    assert not ragged.in_order
     assert not ragged.even
+    mixed = TreeIndex.of(build(path_table([["a", "x"], ["b", "y"], ["a", "z"]]))[0])
+    assert mixed.even
+    assert not mixed.in_order
 
 
 @settings(max_examples=40)

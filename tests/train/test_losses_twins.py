@@ -13,7 +13,7 @@ from loss_cases import Case, cases
 from linnet import discover
 from linnet.train import hierarchy, losses
 from linnet.train.hierarchy import TreeIndex
-from linnet.train.losses import _leaves
+from linnet.train.losses import _grid, _leaves
 from linnet.train.losses.tree_cut import on_cut, random_cut
 
 OPTIONS = {
@@ -89,10 +89,18 @@ def test_loss_equals_its_slow_twin(name):
 WAYS = [("roll_up", {"levels": "all"}), ("hxe", {}), ("path", {}), ("soft_labels", {}), ("distil", {})]
 
 
+@pytest.mark.parametrize(
+    ("few", "tiny", "width"),
+    [(0, 1e-29, 2), (10**9, 1e-29, 2), (10**9, 1e-29, 3), (10**9, 2.0, 3)],
+    ids=["gathered", "blocks of 2", "blocks of 3", "in log space"],
+)
 @pytest.mark.parametrize(("name", "options"), WAYS)
-@pytest.mark.parametrize("few", [0, 10**9], ids=["gathered", "summed"])
-def test_both_ways_to_sum_leaves_in_parts_of_two_rows_equal_the_slow_twin(name, options, few, monkeypatch):
+def test_every_way_to_sum_leaves_in_parts_of_two_rows_equals_the_slow_twin(
+    name, options, few, tiny, width, monkeypatch
+):
+    monkeypatch.setattr(_leaves, "TINY", tiny)
     monkeypatch.setattr(_leaves, "FEW", few)
+    monkeypatch.setattr(_grid, "WIDTH", width)
     monkeypatch.setattr(hierarchy, "PART", 2)
 
     @settings(max_examples=25)

@@ -139,10 +139,11 @@ def write_photos(folder, rows, tree=None):
 
 
 def recipe_for(folder, **about):
+    from linnet.train.dual_recipe import DualRecipe
     from linnet.train.typed import Source, section
 
     values = {"task": "dual", "data": {"source": str(folder), "test": [], **about}, "model": {"name": "a/b"}}
-    return section(sets.DualRecipe, values, Source("test"))
+    return section(DualRecipe, values, Source("test"))
 
 
 ROWS = ["train,o,a", "train,o,b", "val,o,a", "train,p,c"]

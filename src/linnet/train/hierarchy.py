@@ -27,7 +27,7 @@ class TreeIndex:
     parent: (n_taxa,) ROOT for unscored parents; depth: (n_taxa,) scored taxa on the path, itself included.
     ancestors: (n_taxa, n_levels) scored ancestor-or-self at each level, -1 if none.
     is_leaf: (n_taxa,) scored leaves; leaves: (n_leaves,) their ids in depth-first order.
-    first_leaf: the lowest of them; leaves_last: no inner taxon has a higher id.
+    first_leaf: the lowest of them; in_order: they are the last taxa, by ascending id.
     even: every leaf has a taxon in every block; rooted_at_top: only the first block's parents are the root.
     spans: (n_taxa, 2) start and end of a taxon's leaves in `leaves`.
     children: (n_taxa - start,) scored taxa sorted by parent, then level.
@@ -42,7 +42,7 @@ class TreeIndex:
     blocks: tuple[tuple[int, int], ...]
     root_height: int
     first_leaf: int
-    leaves_last: bool
+    in_order: bool
     even: bool
     rooted_at_top: bool
     block: Tensor
@@ -69,6 +69,7 @@ class TreeIndex:
         ancestors = np.where(taxonomy.ancestors >= start, taxonomy.ancestors, ROOT)
         is_leaf = taxonomy.is_leaf & (np.arange(len(taxonomy)) >= start)
         first_leaf = int(np.argmax(is_leaf))
+        leaves = _leaf_spans(taxonomy, start)
         arrays = {
             "block": np.searchsorted(firsts, np.arange(len(taxonomy)), "right") - 1,
             "level": taxonomy.level,
@@ -76,7 +77,7 @@ class TreeIndex:
             "depth": (ancestors >= 0).sum(axis=1),
             "ancestors": ancestors,
             "height": taxonomy.height,
-            **_leaf_spans(taxonomy, start),
+            **leaves,
             **_families(parent, taxonomy.level, start, taxonomy.n_levels),
         }
         return cls(
@@ -86,7 +87,7 @@ class TreeIndex:
             blocks=blocks,
             root_height=int(taxonomy.height[start:][parent[start:] == ROOT].max()) + 1,
             first_leaf=first_leaf,
-            leaves_last=bool(is_leaf[first_leaf:].all()),
+            in_order=np.array_equal(leaves["leaves"], np.arange(first_leaf, len(taxonomy))),
             even=bool(np.all(arrays["depth"][is_leaf] == len(blocks))),
             rooted_at_top=bool(np.all(parent[blocks[0][1] :] >= 0)),
             is_leaf=torch.from_numpy(is_leaf),

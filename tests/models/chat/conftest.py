@@ -9,12 +9,11 @@ import pytest
 from PIL import Image
 
 from linnet.bank.bank import Bank
-from linnet.models.chat import families
 from linnet.models.chat.load import Chat, open_chat
-from linnet.models.chat.tiny import save_tiny, train_tokenizer
+from linnet.models.chat.tiny import PLACEHOLDERS, save_tiny, train_tokenizer
 from linnet.taxonomy import Taxonomy, build, path_table
 
-FAMILIES = families.names()
+FAMILIES = list(PLACEHOLDERS)
 PATHS = [
     "Passeriformes Corvidae Corvus Corvus-corax",
     "Passeriformes Corvidae Corvus Corvus-corone",

@@ -20,6 +20,7 @@ from linnet.errors import LinnetError
 from linnet.models.chat import families
 from linnet.models.chat.handles import Handles, longest_list
 from linnet.models.files import ModelFolder, resolve
+from linnet.models.stitched import MODEL_TYPE
 from linnet.models.torchbits import device_of, dtype_of, versions
 
 IMAGE_TEXT = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
@@ -129,7 +130,7 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 def _sees(folder: ModelFolder, text_only: bool, trust_remote_code: bool) -> bool:
     """Whether to load with the vision side; raises LinnetError for models that cannot be opened."""
     found = folder.config().get("model_type")
-    if found in IMAGE_TEXT or (trust_remote_code and not text_only):
+    if found in IMAGE_TEXT or found == MODEL_TYPE or (trust_remote_code and not text_only):
         return True
     if text_only and (found in CAUSAL or trust_remote_code):
         return False

@@ -5,11 +5,43 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from linnet.train.hierarchy import TreeIndex, parts, ranges
-from linnet.train.losses._softmax import Targets, add_at, softmax_, with_gradient
+from linnet.train.hierarchy import TreeIndex, ranges
+from linnet.train.losses._grid import Spans, exp_, fill_, over_leaves
+from linnet.train.losses._softmax import add_at, softmax_, with_gradient
 
 TINY = 1e-29  # below this a sum of float32 probabilities loses digits; it is then taken in log space
 FEW = 8  # leaves are gathered one by one where that touches less than this share of the scores
+
+
+def marginal_nll(scores: Tensor, taxon: Tensor, weight: Tensor, tree: TreeIndex) -> Tensor:
+    """Weighted sum of -log of the probability that the leaf softmax gives to all leaves below a taxon.
+
+    taxon, weight: (b, k) of each row, at weight 0 any taxon. The gradient is, per taxon, the softmax over
+    all leaves minus the softmax over the leaves below it.
+    """
+    scores = scores.float().contiguous()
+    with torch.no_grad():
+        gradient = torch.empty_like(scores)
+        value = marginal_nll_(scores, gradient, taxon, weight, tree)
+    return with_gradient(scores, value, gradient)
+
+
+def marginal_nll_(scores: Tensor, values: Tensor, taxon: Tensor, weight: Tensor, tree: TreeIndex) -> Tensor:
+    """The value of `marginal_nll`; its gradient is written to `values`, maybe the scores themselves."""
+    row, at = torch.nonzero(weight, as_tuple=True)
+    span = tree.spans[taxon[row, at]]
+    if (span[:, 1] - span[:, 0]).sum() * FEW > values.numel():
+        return over_leaves(
+            scores, values, tree, lambda part, x, grid: nll(x, taxon[part], weight[part], tree, grid)
+        )
+    values.copy_(scores)
+    which, position = ranges(span)
+    weight_of, row_of, leaf = weight[row, at], row[which], tree.leaves[position]
+    below, log_below = segment_softmax(values[row_of, leaf], which, len(span))
+    mass = weight.sum(dim=1)
+    value = (mass * leaf_softmax_(values, tree, mass)).sum() - (weight_of * log_below).sum()
+    add_at(values, row_of, leaf, -weight_of[which] * below)
+    return value
 
 
 def leaf_softmax_(values: Tensor, tree: TreeIndex, mass: Tensor) -> Tensor:
@@ -17,104 +49,51 @@ def leaf_softmax_(values: Tensor, tree: TreeIndex, mass: Tensor) -> Tensor:
 
     In place the leaves' columns become their softmax times `mass` (b,), all others 0.
     """
-    leaf = tree.is_leaf[tree.first_leaf :]
-    if not tree.leaves_last:
-        values[:, tree.first_leaf :] += torch.where(leaf, 0.0, -torch.inf)
+    leaves = values[:, tree.first_leaf :]
+    inner = ~tree.is_leaf[tree.first_leaf :]
+    if not tree.in_order:
+        leaves.masked_fill_(inner, -torch.inf)
     log_total = softmax_(values, [(tree.first_leaf, tree.n_taxa)], mass[:, None])[:, 0]
-    clear_inner_(values, tree)
+    if not tree.in_order:
+        leaves.masked_fill_(inner, 0.0)
     return log_total
 
 
-def clear_inner_(values: Tensor, tree: TreeIndex) -> None:
-    """Set the columns of inner taxa to 0 in (b, n_taxa) values, in place."""
-    values[:, : tree.first_leaf] = 0.0
-    if not tree.leaves_last:
-        values[:, tree.first_leaf :] *= tree.is_leaf[tree.first_leaf :]
-
-
-def marginal_nll(scores: Tensor, targets: Targets, tree: TreeIndex) -> Tensor:
-    """Weighted sum of -log of the probability that the leaf softmax gives to all leaves below a target.
-
-    The targets of a row lie on one path. The gradient is, per target, the softmax over all leaves minus
-    the softmax over the leaves below it.
-    """
-    scores = scores.float().contiguous()
-    with torch.no_grad():
-        gradient = scores.clone()
-        value = marginal_nll_(gradient, targets, tree, scores)
-    return with_gradient(scores, value, gradient)
-
-
-def marginal_nll_(values: Tensor, targets: Targets, tree: TreeIndex, scores: Tensor | None = None) -> Tensor:
-    """The value of `marginal_nll`; `values`, the (b, n_taxa) scores, become its gradient in place.
-
-    scores: the same again, copied where they are needed if they are not given.
-    """
-    mass = values.new_zeros(len(values)).index_add_(0, targets.row, targets.weight)
-    span = tree.spans[targets.taxon]
-    if (span[:, 1] - span[:, 0]).sum() * FEW <= values.numel():
-        value, entries = _gathered(values, targets, tree)
-        value += (mass * leaf_softmax_(values, tree, mass)).sum()
-        add_at(values, *entries)
-        return value
-    kept = values.clone() if scores is None else scores
-    each = [_summed(rows, kept[at], _of_rows(targets, at), tree, mass[at]) for at, rows in parts(values)]
-    return torch.stack(each).sum()
-
-
-def _of_rows(targets: Targets, rows: slice) -> Targets:
-    """The entries of some rows, which are numbered from 0."""
-    inside = (targets.row >= rows.start) & (targets.row < rows.stop)
-    return Targets(targets.row[inside] - rows.start, targets.taxon[inside], targets.weight[inside])
-
-
-def _gathered(
-    values: Tensor, targets: Targets, tree: TreeIndex
-) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Minus the weighted log-sum-exps of the leaves below the targets, and that sum's gradient as entries.
-
-    Every leaf is looked at by itself: exact in log space, and cheap for few leaves.
-    """
-    which, position = ranges(tree.spans[targets.taxon])
-    row, leaf = targets.row[which], tree.leaves[position]
-    below, log_below = segment_softmax(values[row, leaf], which, len(targets.row))
-    return -(targets.weight * log_below).sum(), (row, leaf, -targets.weight[which] * below)
-
-
-def _summed(values: Tensor, scores: Tensor, targets: Targets, tree: TreeIndex, mass: Tensor) -> Tensor:
-    """All probabilities are summed up the tree, and what the path's taxa ask for is handed down it."""
-    log_total = leaf_softmax_(values, tree, torch.ones_like(mass))
-    tree.add_up_(values)
-    chance = values[targets.row, targets.taxon]
-    large = chance > TINY
-    weight = torch.where(large, targets.weight, 0.0)
-    _hand_down_(values, Targets(targets.row, targets.taxon, -weight / chance.clamp(min=TINY)), tree, mass)
-    value = -(weight * chance.clamp(min=TINY).log()).sum()
+def nll(scores: Tensor, taxon: Tensor, weight: Tensor, tree: TreeIndex, grid: Tensor) -> Tensor:
+    """The same from the leaves' scores (b, n_leaves); their gradient comes into `grid`."""
+    asked = weight != 0
+    span = tree.spans[torch.where(asked, taxon, tree.start)]
+    spans = Spans.of(span, grid)
+    top = fill_(grid, scores)
+    blocks = exp_(grid, scores.shape[1])
+    total = blocks.sum(dim=1, keepdim=True)
+    ends = spans.leaves(grid)
+    chance = spans.sums(ends, blocks) / total
+    large = ~asked | (chance > TINY)
+    chance = chance.clamp(min=TINY)
+    kept = torch.where(large, weight, 0.0)
+    wanted = -kept / chance / total
+    grid *= (weight.sum(dim=1, keepdim=True) / total + spans.over_blocks(wanted))[..., None]
+    spans.add_ends_(grid, ends, wanted)
+    value = -(kept * chance.log()).sum()
     if large.all():
         return value
-    rest = Targets(targets.row[~large], targets.taxon[~large], targets.weight[~large])
-    more, entries = _gathered(scores, rest, tree)
-    add_at(values, *entries)
-    return value + more + (rest.weight * log_total[rest.row]).sum()
+    row, at = torch.nonzero(~large, as_tuple=True)
+    rest = weight[row, at]
+    log_total = (top + total.log())[row, 0]
+    return value + (rest * log_total).sum() + _in_log_space(scores, row, span[row, at], rest, grid)
 
 
-def _hand_down_(values: Tensor, asked: Targets, tree: TreeIndex, mass: Tensor) -> None:
-    """Multiply every leaf by `mass` (b,) plus what is asked for on its path, in place; 0 for inner taxa."""
-    own = values[asked.row, asked.taxon] * asked.weight * tree.is_leaf[asked.taxon]
-    clear_inner_(values, tree)
-    add_at(values, asked.row, asked.taxon, torch.where(tree.is_leaf[asked.taxon], 0.0, asked.weight))
-    for k, (first, end) in enumerate(tree.blocks):
-        block = values[:, first:end]
-        above = tree.from_parents(values, first, end) if k else torch.zeros_like(block)
-        if end <= tree.first_leaf:
-            block += above
-        elif tree.leaves_last and first >= tree.first_leaf:
-            block *= above.add_(mass[:, None])
-        else:
-            leaf = tree.is_leaf[first:end]
-            block.copy_(torch.where(leaf, block * (above + mass[:, None]), block + above))
-    clear_inner_(values, tree)
-    add_at(values, asked.row, asked.taxon, own)
+def _in_log_space(scores: Tensor, row: Tensor, span: Tensor, weight: Tensor, grid: Tensor) -> Tensor:
+    """Minus the weighted log-sum-exps of spans of leaves, each looked at by itself.
+
+    That sum's gradient is added to the grid in place.
+    """
+    which, leaf = ranges(span)
+    row = row[which]
+    below, log_below = segment_softmax(scores[row, leaf], which, len(span))
+    add_at(grid.flatten(1), row, leaf, -weight[which] * below)
+    return -(weight * log_below).sum()
 
 
 def segment_softmax(scores: Tensor, segment: Tensor, n: int) -> tuple[Tensor, Tensor]:

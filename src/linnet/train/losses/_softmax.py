@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from linnet.train.hierarchy import TreeIndex
 
@@ -61,7 +62,12 @@ class _Known(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, above: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.saved_tensors[0].mul_(above * ctx.scale), None, None, None
+        gradient, factor = ctx.saved_tensors[0], above * ctx.scale
+        if factor.device.type == "cpu" and factor == 1:
+            increment_version(gradient)  # used up all the same; a pass over it takes a tenth of a step
+        else:
+            gradient.mul_(factor)
+        return gradient, None, None, None
 
 
 def with_gradient(scores: Tensor, value: Tensor, gradient: Tensor, scale: float = 1.0) -> Tensor:

@@ -32,6 +32,12 @@ def per_sample(targets: Targets, n: int, share: bool) -> Targets:
     return Targets(targets.row, targets.taxon, targets.weight / divisor)
 
 
+def equal_shares(asked: Tensor) -> Tensor:
+    """(b, k) weights of the mean over samples, of the mean over what each asks for (b, k) bool."""
+    count = asked.sum(dim=1, keepdim=True)
+    return asked / count.clamp(min=1) / (count > 0).sum().clamp(min=1)
+
+
 def reduced(targets: Targets, n: int, level_reduction: str) -> Targets:
     """The mean over samples of the sum or mean over their labelled levels; refuses other reductions."""
     if level_reduction not in REDUCTIONS:

@@ -8,7 +8,6 @@ from torch import Tensor
 from linnet.errors import LinnetError
 from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses._leaves import marginal_nll
-from linnet.train.losses._softmax import Targets
 
 
 def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, alpha: float = 0.1) -> Tensor:
@@ -25,11 +24,8 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, alpha: float = 0.1
         raise LinnetError(f"alpha {alpha} of hxe does not fit; give a number of at least 0")
     deepest = tree.deepest(lineage)
     path = torch.where((deepest >= 0)[:, None], tree.ancestors[deepest], -1)
-    row, level = torch.nonzero(path >= 0, as_tuple=True)
-    taxon = path[row, level]
     # Conditionals are quotients of marginals: what v pays, less what the step below v hands back.
-    own = torch.exp(-alpha * (tree.depth[taxon] - 1.0))
-    handed = torch.where(taxon == deepest[row], 0.0, torch.exp(-alpha * tree.depth[taxon]))
-    weight = (own - handed) / (deepest >= 0).sum()
-    used = weight != 0
-    return marginal_nll(scores, Targets(row[used], taxon[used], weight[used]), tree)
+    own = torch.exp(-alpha * (tree.depth[path] - 1.0))
+    handed = torch.where(path == deepest[:, None], 0.0, torch.exp(-alpha * tree.depth[path]))
+    weight = torch.where(path >= 0, own - handed, 0.0) / (deepest >= 0).sum().clamp(min=1)
+    return marginal_nll(scores, path, weight, tree)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses._leaves import marginal_nll
-from linnet.train.losses._softmax import Targets
+from linnet.train.losses._targets import equal_shares
 
 
 def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex) -> Tensor:
@@ -15,7 +14,5 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex) -> Tensor:
 
     scores: (b, n_taxa), of which the leaves' are used; lineage: (b, L) taxon ids, -1 where there is no label.
     """
-    deepest = tree.deepest(lineage)
-    row = torch.nonzero((deepest >= 0) & tree.is_leaf[deepest]).flatten()
-    weight = torch.full((len(row),), 1 / max(len(row), 1), device=row.device)
-    return marginal_nll(scores, Targets(row, deepest[row], weight), tree)
+    deepest = tree.deepest(lineage)[:, None]
+    return marginal_nll(scores, deepest, equal_shares((deepest >= 0) & tree.is_leaf[deepest]), tree)

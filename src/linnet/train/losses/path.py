@@ -9,7 +9,7 @@ from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses._leaves import marginal_nll_
 from linnet.train.losses._paths import path_gradient_, path_scores_
 from linnet.train.losses._softmax import with_gradient
-from linnet.train.losses._targets import labelled, per_sample
+from linnet.train.losses._targets import equal_shares
 
 
 def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex) -> Tensor:
@@ -23,10 +23,11 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex) -> Tensor:
     scores: (b, n_taxa); lineage: (b, L) taxon ids, -1 where there is no label.
     """
     scores = scores.float().contiguous()
-    targets = per_sample(labelled(tree.deepest(lineage)[:, None], tree), len(lineage), share=False)
+    deepest = tree.deepest(lineage)[:, None]
+    weight = equal_shares(deepest >= 0)
     with torch.no_grad():
         gradient = scores.clone()
         path_scores_(gradient, tree)
-        value = marginal_nll_(gradient, targets, tree)
+        value = marginal_nll_(gradient, gradient, deepest, weight, tree)
         path_gradient_(gradient, scores, tree)
     return with_gradient(scores, value, gradient)

@@ -7,7 +7,7 @@ from torch import Tensor
 from linnet.errors import LinnetError, unknown
 from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses._leaves import marginal_nll
-from linnet.train.losses._targets import labelled, per_sample
+from linnet.train.losses._targets import equal_shares
 
 LEVELS = ("deepest", "all")
 
@@ -26,5 +26,4 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, levels: str = "dee
         raise LinnetError(unknown("levels", levels, "roll_up", LEVELS))
     if levels == "deepest":
         lineage = tree.deepest(lineage)[:, None]
-    targets = per_sample(labelled(lineage, tree), len(lineage), share=True)
-    return marginal_nll(scores, targets, tree)
+    return marginal_nll(scores, lineage, equal_shares(lineage >= tree.start), tree)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from linnet.errors import LinnetError
-from linnet.train.hierarchy import TreeIndex, parts
-from linnet.train.losses._leaves import clear_inner_, leaf_softmax_
-from linnet.train.losses._softmax import dot, with_gradient
+from linnet.train.hierarchy import TreeIndex
+from linnet.train.losses._grid import Spans, exp_, fill_, over_leaves
+from linnet.train.losses._softmax import with_gradient
 
 
 def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, beta: float = 10.0) -> Tensor:
@@ -27,42 +27,42 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, beta: float = 10.0
     has = deepest >= 0
     share = has / has.sum().clamp(min=1)
     with torch.no_grad():
-        gradient = scores.clone()
-        value = torch.stack(
-            [_part(rows, deepest[at], share[at], tree, beta) for at, rows in parts(gradient)]
-        ).sum()
+        gradient = torch.empty_like(scores)
+
+        def part(at: slice, leaves: Tensor, grid: Tensor) -> Tensor:
+            return _part(leaves, deepest[at], share[at], tree, beta, grid)
+
+        value = over_leaves(scores, gradient, tree, part)
     return with_gradient(scores, value, gradient)
 
 
-def _part(values: Tensor, taxon: Tensor, share: Tensor, tree: TreeIndex, beta: float) -> Tensor:
-    """The loss of a few rows with weights `share` (b,); their scores become its gradient in place."""
-    target = soft_target(taxon, tree, beta, share)
-    asked = dot(target, values)
-    log_total = leaf_softmax_(values, tree, share)
-    values -= target
-    return (share * log_total).sum() - asked
+def _part(scores: Tensor, taxon: Tensor, share: Tensor, tree: TreeIndex, beta: float, grid: Tensor) -> Tensor:
+    """Loss of some rows with weights `share` (b,), from (b, n_leaves) scores; the grid gets the gradient."""
+    path, base, more = steps(taxon, tree, beta, share)
+    spans = Spans.of(tree.spans[path], grid)
+    fill_(grid, scores)
+    blocks = grid.sum(dim=2)
+    asked = (base * blocks.sum(dim=1)).sum() + (more * spans.sums(spans.leaves(grid), blocks)).sum()
+    total = exp_(grid, scores.shape[1]).sum(dim=1)
+    grid *= (share / total)[:, None, None]
+    grid -= (base[:, None] + spans.over_blocks(more))[..., None]
+    spans.add_ends_(grid, spans.inside, -more)
+    return (share * total.log()).sum() - asked
 
 
-def soft_target(taxon: Tensor, tree: TreeIndex, beta: float, share: Tensor) -> Tensor:
-    """(b, n_taxa) target over the leaves for each taxon (b,), of sum `share` (b,), 0 for inner taxa.
+def steps(taxon: Tensor, tree: TreeIndex, beta: float, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A target over the leaves for each taxon (b,), of sum `share` (b,): what is added on the way down.
 
-    It is the same for leaves that have the same common ancestor with the taxon, so what the leaves of
-    each ancestor have more than those of the next one above is put there and handed down the tree.
+    Leaves with the same common ancestor with the taxon have the same target. All leaves get the base (b,)
+    of the root, and those below each taxon of the path (b, L) so much more (b, L), 0 at gaps.
     """
-    above = torch.where((taxon >= 0)[:, None], tree.ancestors[taxon], -1)
-    path = torch.cat([torch.full_like(taxon, -1)[:, None], above], dim=1).cummax(dim=1).values
-    height = torch.where(path >= 0, tree.height[path], tree.root_height)
+    path = torch.where((taxon >= 0)[:, None], tree.ancestors[taxon], -1)
+    filled = torch.cat([torch.full_like(taxon, -1)[:, None], path], dim=1).cummax(dim=1).values
+    height = torch.where(filled >= 0, tree.height[filled], tree.root_height)
     # Measured from the nearest leaves, so that a large beta leaves something to normalise.
     peak = torch.exp(-beta * (height - height.amin(dim=1, keepdim=True)) / tree.root_height)
     more = peak.diff(dim=1, prepend=torch.zeros_like(peak[:, :1]))
-    spans = tree.spans[path]
-    leaves = torch.where(path >= 0, spans[..., 1] - spans[..., 0], len(tree.leaves))
+    spans = tree.spans[filled]
+    leaves = torch.where(filled >= 0, spans[..., 1] - spans[..., 0], len(tree.leaves))
     more *= (share / (more * leaves).sum(dim=1))[:, None]
-    base = more[:, :1].clone()  # the root's, which stands first
-    more[path < 0] = 0.0
-    target = torch.zeros(len(taxon), tree.n_taxa, device=taxon.device)
-    target.scatter_add_(1, path.clamp(min=0), more)  # the steps at missing levels are 0
-    tree.add_down_(target)
-    target += base
-    clear_inner_(target, tree)
-    return target
+    return filled[:, 1:].clamp(min=tree.start), more[:, 0], torch.where(path >= 0, more[:, 1:], 0.0)
