@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -20,12 +19,13 @@ from linnet.models.texts import taxon_texts
 from linnet.models.towers import Towers
 from linnet.taxonomy.tree import Taxonomy
 from linnet.train.halves import halves
+from linnet.train.moving import Moving
 
 TEXTS = 256  # texts per forward
 MOST = math.log(100.0)  # CLIP's own limit
 
 
-class Student(nn.Module):
+class Student(Moving):
     """Towers and words of one taxonomy; `set_taxonomy` gives it others.
 
     Its state is what is trained, so that checkpoints of adapters stay small. Towers stay in evaluation
@@ -133,23 +133,8 @@ class Student(nn.Module):
             self._words = None
         return self
 
-    def moving(self) -> dict[str, nn.Parameter]:
-        """Parameters that are trained, by name."""
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """What is trained, without gradient."""
-        return {name: p.detach() for name, p in self.moving().items()}
-
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Set what is trained; raises LinnetError if a checkpoint holds other parameters."""
-        moving = self.moving()
-        if other := sorted(moving.keys() ^ state_dict.keys()):
-            raise LinnetError(
-                f"the checkpoint is of another model: {len(other)} parameters differ, such as {other[0]}"
-            )
-        with torch.no_grad():
-            for name, parameter in moving.items():
-                parameter.copy_(state_dict[name])
+        """Set what is trained; words that it may have changed are dropped."""
+        found = super().load_state_dict(state_dict, strict, assign)
         self._words = None
-        return SimpleNamespace(missing_keys=[], unexpected_keys=[])
+        return found

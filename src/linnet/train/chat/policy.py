@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from linnet.errors import LinnetError
 from linnet.models.chat.load import Chat
 from linnet.models.chat.read import token_logprob
 from linnet.train.chat.batch import Batch
+from linnet.train.moving import Moving
 
 NORMED = -1  # depth of states after the final norm
 
@@ -69,7 +69,7 @@ class Said:
         return self.tokens > 0
 
 
-class Policy(nn.Module):
+class Policy(Moving):
     """A chat model in training: all questions of a batch of images in one forward.
 
     chat: its handles stay valid when adapters are put into the model. Parts without a trained parameter on
@@ -137,26 +137,6 @@ class Policy(nn.Module):
         self.model.gradient_checkpointing_enable(
             {"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}
         )
-
-    def moving(self) -> dict[str, nn.Parameter]:
-        """Parameters that are trained, by name."""
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """What is trained, without gradient."""
-        return {name: p.detach() for name, p in self.moving().items()}
-
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Set what is trained; raises LinnetError if a checkpoint holds other parameters."""
-        moving = self.moving()
-        if other := sorted(moving.keys() ^ state_dict.keys()):
-            raise LinnetError(
-                f"the checkpoint is of another model: {len(other)} parameters differ, such as {other[0]}"
-            )
-        with torch.no_grad():
-            for name, parameter in moving.items():
-                parameter.copy_(state_dict[name])
-        return SimpleNamespace(missing_keys=[], unexpected_keys=[])
 
 
 class _Unseen:
