@@ -83,7 +83,7 @@ def test_the_end_of_the_answer_is_part_of_it(chat, bank):
 def test_states_are_those_of_a_plain_forward(chat, bank):
     lessons = lessons_of(chat, bank)
     n_blocks = len(chat.handles.blocks)
-    want = Want(image=(1, n_blocks), answer=(1, n_blocks, NORMED), question=(NORMED,))
+    want = Want(image=(1, n_blocks), answer=(1, n_blocks, NORMED), question=(NORMED,), whole=(NORMED,))
     with torch.no_grad():
         said = Policy(chat)(batch_of(lessons, ROWS), want)
     lesson, at, level, option = lessons[5], 1, 2, 1
@@ -100,6 +100,9 @@ def test_states_are_those_of_a_plain_forward(chat, bank):
     )
     torch.testing.assert_close(
         said.states.question[NORMED][at, level, option], normed[0, first - 1], atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(
+        said.states.whole[NORMED][at, level, option], normed[0, first:].mean(dim=0), atol=1e-4, rtol=0
     )
     final = chat.handles.norm(said.states.answer[n_blocks][at, level, option])
     torch.testing.assert_close(final, normed[0, first], atol=1e-4, rtol=0)
@@ -150,7 +153,7 @@ def test_checkpointed_blocks_give_the_same_states_and_gradients(folder, bank):
 
 
 def test_a_depth_that_is_no_block_is_refused(chat, bank):
-    with pytest.raises(LinnetError, match="depth 9 is no block of this model; it has blocks 1 to"):
+    with pytest.raises(LinnetError, match="layer 9 is none of .*, which has 2; give 0 to 2"):
         Policy(chat)(batch_of(lessons_of(chat, bank), ROWS[:1]), Want(image=(9,)))
 
 

@@ -23,7 +23,7 @@ def capture(chat: Chat, layers: Iterable[int]) -> Iterator[States]:
     layers: 0 for the embeddings, k for what block k gives, NORMED for the last block's behind the final norm.
     In Qwen3-VL features of the vision tower are added behind the first blocks; they are in the next layer.
     Works through PEFT, which changes blocks in place. Raises LinnetError for a layer that the model does
-    not have, and for blocks whose states are thrown away (gradient checkpointing).
+    not have, and for checkpointing that is reentrant, whose states carry no gradient.
     """
     wanted, blocks, found = list(layers), chat.handles.blocks, States()
     for layer in wanted:
@@ -32,14 +32,24 @@ def capture(chat: Chat, layers: Iterable[int]) -> Iterator[States]:
                 f"layer {layer} is none of '{chat.facts.get('model')}', which has {len(blocks)}; give 0 to "
                 f"{len(blocks)}, or {NORMED} for the final norm"
             )
-    if any(getattr(block, "gradient_checkpointing", False) and block.training for block in blocks):
-        raise LinnetError("states cannot be read with gradient checkpointing; turn it off")
+    if any(_reentrant(block) for block in blocks):
+        raise LinnetError(
+            "states carry no gradient through reentrant gradient checkpointing; call "
+            "gradient_checkpointing_enable({'use_reentrant': False})"
+        )
     hooks = [_hook(chat, layer, found) for layer in wanted]
     try:
         yield found
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _reentrant(block: Any) -> bool:
+    """Whether a block's forward runs without gradient in training, to be run again in the backward pass."""
+    func = getattr(block, "_gradient_checkpointing_func", None)
+    checkpointed = getattr(block, "gradient_checkpointing", False) and block.training
+    return bool(checkpointed and getattr(func, "keywords", {}).get("use_reentrant", True))
 
 
 def _hook(chat: Chat, layer: int, found: States) -> Any:

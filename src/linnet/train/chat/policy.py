@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from linnet.errors import LinnetError
+from linnet.models.chat.capture import NORMED, capture
 from linnet.models.chat.load import Chat
 from linnet.models.chat.read import token_logprob
 from linnet.train.chat.batch import Batch
 from linnet.train.moving import Moving
-
-NORMED = -1  # depth of states after the final norm
 
 
 @dataclass(frozen=True)
@@ -25,30 +24,32 @@ class Want:
 
     A depth is a number of blocks passed (14: what block 14 of 28 gives, counted from 1), or NORMED for what
     the final norm gives. image: at the image tokens. answer: at the first token of each option, as fed.
-    question: at the last token before the answer.
+    question: at the last token before the answer. whole: mean over all fed tokens of each option.
     """
 
     image: tuple[int, ...] = ()
     answer: tuple[int, ...] = ()
     question: tuple[int, ...] = ()
+    whole: tuple[int, ...] = ()
 
     @property
     def blocks(self) -> set[int]:
         """Depths that are read off blocks."""
-        return {*self.image, *self.answer, *self.question} - {NORMED}
+        return {*self.image, *self.answer, *self.question, *self.whole} - {NORMED}
 
 
 @dataclass(frozen=True, eq=False)
 class States:
     """Hidden states by depth, with gradient.
 
-    image: per sample (n_i, d), in the order of the tokens. answer: (b, L, O, d); question: (b, L, O, d), the
-    same for all options that are read. Both are 0 where nothing is read or fed.
+    image: per sample (n_i, d), in the order of the tokens. answer, whole: (b, L, O, d); question: (b, L, O,
+    d), the same for all options that are read. All are 0 where nothing is read or fed.
     """
 
     image: dict[int, list[Tensor]] = field(default_factory=dict)
     answer: dict[int, Tensor] = field(default_factory=dict)
     question: dict[int, Tensor] = field(default_factory=dict)
+    whole: dict[int, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +92,7 @@ class Policy(Moving):
         """Log-probabilities and the states that are wanted, with gradient to everything that is trained."""
         want = want or Want()
         handles, device = self.chat.handles, batch.slot.device
-        with ExitStack() as stack:
-            found = stack.enter_context(captured(handles.blocks, want.blocks))
+        with capture(self.chat, want.blocks) as found:
             mask = batch.mask(self._dtype(device), device)
             hidden = handles.inner(**batch.inputs, attention_mask=mask, use_cache=False)[0]
         found[NORMED] = hidden
@@ -149,30 +149,6 @@ class _Unseen:
         return self.model is not None
 
 
-@contextmanager
-def captured(blocks: nn.ModuleList, depths: set[int]) -> Iterator[dict[int, Tensor]]:
-    """What blocks at these depths give in a forward, filled in as it runs.
-
-    Raises LinnetError for a depth that the model does not have.
-    """
-    found: dict[int, Tensor] = {}
-    with ExitStack() as stack:
-        for depth in sorted(depths):
-            if not 1 <= depth <= len(blocks):
-                raise LinnetError(
-                    f"depth {depth} is no block of this model; it has blocks 1 to {len(blocks)}"
-                )
-            stack.callback(blocks[depth - 1].register_forward_hook(_keeper(found, depth)).remove)
-        yield found
-
-
-def _keeper(found: dict[int, Tensor], depth: int) -> Any:
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        found[depth] = output[0] if isinstance(output, tuple) else output
-
-    return keep
-
-
 def states(batch: Batch, found: dict[int, Tensor], want: Want) -> States:
     """Pick the wanted states out of (b, t, d) tensors by depth."""
     sizes = batch.image.sum(dim=1).tolist()
@@ -180,11 +156,27 @@ def states(batch: Batch, found: dict[int, Tensor], want: Want) -> States:
         {depth: list(found[depth][batch.image].split(sizes)) for depth in want.image},
         {depth: _at(batch, found[depth], batch.first) for depth in want.answer},
         {depth: _at(batch, found[depth], batch.question) for depth in want.question},
+        {depth: _whole(batch, found[depth]) for depth in want.whole},
     )
 
 
 def _at(batch: Batch, hidden: Tensor, place: Tensor) -> Tensor:
     """(b, L, O, d) states at one flat place per option."""
-    picked = hidden.flatten(0, 1)[place.clamp(min=0)] * (place >= 0)[:, None]
-    table = picked.new_zeros(batch.reward.numel(), hidden.shape[-1])
+    return _table(batch, hidden.flatten(0, 1)[place.clamp(min=0)] * (place >= 0)[:, None])
+
+
+def _whole(batch: Batch, hidden: Tensor) -> Tensor:
+    """(b, L, O, d) means over the tokens of each option that are fed: all but the last."""
+    reads = batch.layout.reads
+    owner = torch.as_tensor(reads.owner, device=hidden.device)
+    fed = torch.diff(owner, prepend=owner.new_full((1,), -1)) == 0  # where the one after the first is read
+    place = torch.as_tensor(reads.row * hidden.shape[1] + reads.place, device=hidden.device)
+    sums = hidden.new_zeros(len(batch.slot), hidden.shape[-1])
+    sums = sums.index_add(0, owner[fed], hidden.flatten(0, 1)[place[fed]])
+    return _table(batch, sums / torch.bincount(owner[fed], minlength=len(sums)).clamp(min=1)[:, None])
+
+
+def _table(batch: Batch, picked: Tensor) -> Tensor:
+    """(b, L, O, d) of one row per option that is read."""
+    table = picked.new_zeros(batch.reward.numel(), picked.shape[-1])
     return table.index_copy(0, batch.slot, picked).view(*batch.reward.shape, -1)
