@@ -153,7 +153,7 @@ def test_checkpointed_blocks_give_the_same_states_and_gradients(folder, bank):
 
 
 def test_a_depth_that_is_no_block_is_refused(chat, bank):
-    with pytest.raises(LinnetError, match="layer 9 is none of .*, which has 2; give 0 to 2"):
+    with pytest.raises(LinnetError, match=r"layer 9 is none of .*, which has 2; give 0 to 2"):
         Policy(chat)(batch_of(lessons_of(chat, bank), ROWS[:1]), Want(image=(9,)))
 
 

@@ -152,13 +152,12 @@ class StitchedForConditionalGeneration(LlavaPreTrainedModel, GenerationMixin):
         if labels is not None:
             size = logits.shape[-1]
             loss = self.loss_function(logits, labels, size, num_items_in_batch=num_items_in_batch)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=made.past_key_values,
-            hidden_states=made.hidden_states,
-            attentions=made.attentions,
-        )
+        kept_states: Any = {  # newer transformers call the cache otherwise and take the old name too
+            "past_key_values": made.past_key_values,
+            "hidden_states": made.hidden_states,
+            "attentions": made.attentions,
+        }
+        return CausalLMOutputWithPast(loss=loss, logits=logits, **kept_states)
 
 
 def register() -> None:

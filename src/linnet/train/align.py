@@ -64,7 +64,7 @@ def released(n_layers: int, family: str) -> AlignSettings:
 
 
 class Aligner(nn.Module):
-    """The projectors and the two losses.
+    """The projectors and the two losses; while `reaches` is off they teach the projectors alone.
 
     width, n_layers: of the language model's states and blocks; patch_width, word_width: of the teacher's
     patches and taxa, None for a loss that is left out. Source: TARA, eq. 1-3 (arXiv 2603.00431), plus the
@@ -81,7 +81,7 @@ class Aligner(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.settings, self.n_layers = settings, n_layers
+        self.settings, self.n_layers, self.reaches = settings, n_layers, settings.gradient
         wanted = {"visual": (settings.visual, patch_width), "label": (settings.label, word_width)}
         outs = {name: out for name, (weight, out) in wanted.items() if weight and out}
         if not outs:
@@ -143,17 +143,22 @@ class Aligner(nn.Module):
             relational(made, target) if self.settings.form == "relational" else distance(made, target).mean()
         )
 
-    def label_loss(self, states: Tensor, targets: Tensor) -> Tensor:
+    def label_loss(self, states: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
         """L_C: mean over answers of 1 - cosine, 0-dim float32.
 
         states: (e, d) of `answer_states`; targets: (e, f) the asked taxa's vectors, rows of zeros for taxa
-        that the teacher does not know; those do not count.
+        that the teacher does not know; those do not count. weight: (e,) how much each answer counts, all
+        alike by default; the relational form knows no weights.
         """
+        targets = targets.to(states.device)
         known = (targets != 0).any(dim=1)
         if not known.any():
             return _nothing(self.heads["label"])
-        made = self.heads["label"](self._grad(states[known.to(states.device)]))
-        return self._image(made, targets[known].to(made.device))
+        made, target = self.heads["label"](self._grad(states[known])), targets[known]
+        if weight is None or self.settings.form == "relational":
+            return self._image(made, target)
+        counts = weight[known].float()
+        return (distance(made, target) * counts).sum() / counts.sum().clamp(min=1e-12)
 
     def answer_states(
         self, states: Tensor, rows: Tensor, places: Tensor, lengths: Tensor | None = None
@@ -181,7 +186,7 @@ class Aligner(nn.Module):
         return torch.stack(both).sum() / sum(weights[name] for name in there)
 
     def _grad(self, states: Tensor) -> Tensor:
-        return states if self.settings.gradient else states.detach()
+        return states if self.reaches else states.detach()
 
     # ---- files ----
 

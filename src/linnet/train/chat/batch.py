@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from linnet.models.chat.grids import ImageGrid
 from linnet.models.chat.images import collate
 from linnet.models.chat.layout import Layout, Reads, lay_out
 from linnet.models.chat.load import Chat
@@ -23,7 +24,8 @@ class Lesson:
 
     levels: one per branch of the prompt; options: per branch, the positions in the bank of its options, in
     the order shown. answer: (L,) the right ones, -1 where nothing is asked or the photo cannot be read.
-    reward: (L, O), what each option earns. readable: whether the photo could be read.
+    reward: (L, O), what each option earns. readable: whether the photo could be read. grid: where its
+    tokens look, None where nobody asked.
     """
 
     row: int
@@ -33,6 +35,7 @@ class Lesson:
     answer: np.ndarray
     reward: np.ndarray
     readable: bool = True
+    grid: ImageGrid | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,8 @@ class Batch:
     inputs: input_ids and position_ids with the image inputs. layout: where tokens belong and answers are
     read. slot: (n,) place of each option that is read in the flat (b, L, O) table. question: (n,) flat place
     in (b, t) of the last token before each option, first: (n,) of its first token, -1 where that is not fed.
-    image: (b, t) bool, tokens of the image. row: (b,); readable: (b,) bool; answer, reward: as in `Lesson`.
+    image: (b, t) bool, tokens of the image. row: (b,); readable: (b,) bool; answer, reward: as in `Lesson`,
+    grids one of each lesson.
     """
 
     inputs: dict[str, Tensor]
@@ -55,13 +59,14 @@ class Batch:
     readable: Tensor
     answer: Tensor
     reward: Tensor
+    grids: tuple[ImageGrid | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The batch with its tensors on a device; the layout stays on the host."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layout"}
+        """The batch with its tensors on a device; layout and grids stay on the host."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("layout", "grids")}
         return replace(self, **{name: _to(value, device) for name, value in tensors.items()})
 
     def mask(self, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -95,6 +100,7 @@ def pack(chat: Chat, lessons: Sequence[Lesson]) -> Batch:
         readable=torch.tensor([lesson.readable for lesson in lessons]),
         answer=torch.from_numpy(np.stack([lesson.answer for lesson in lessons]).astype(np.int64)),
         reward=torch.from_numpy(np.stack([lesson.reward for lesson in lessons]).astype(np.float32)),
+        grids=tuple(lesson.grid for lesson in lessons),
     )
 
 

@@ -14,6 +14,7 @@ from linnet.bank.bank import NONE, Bank
 from linnet.errors import LinnetError
 from linnet.evaluate.images import UnreadableError, open_image
 from linnet.models.chat import variants
+from linnet.models.chat.grids import grid_of
 from linnet.models.chat.load import Chat
 from linnet.models.chat.prompt import Asked, Prompt, build, see
 from linnet.models.chat.questions import Poser, poser
@@ -28,8 +29,11 @@ class Lessons(Dataset[Lesson]):
     """The samples of a bank as lessons; which questions are drawn depends on seed, epoch and sample alone.
 
     gold_only: of the options only the right one is read, as supervised training needs. reward: what options
-    earn, none for supervised training. end: whether answers end with the end-of-turn token.
+    earn, none for supervised training. end: whether answers end with the end-of-turn token. `grids` is set
+    where it matters which part of the photo a token looks at.
     """
+
+    grids = False
 
     def __init__(
         self, chat: Chat, bank: Bank, ask: Ask, data: Data, reward: Reward | None = None, end: bool = True
@@ -97,7 +101,10 @@ class Lessons(Dataset[Lesson]):
         kept = [self._kept(row, level, order) for level, order in zip(levels, orders, strict=True)]
         rewards = self._rewards(row, levels, orders, asked)
         taken = [order[keep] for order, keep in zip(orders, kept, strict=True)]
-        return Lesson(row, self._cut(prompt, kept), levels, taken, answer, rewards, readable)
+        grid = None
+        if self.grids and prompt.seen and picture:
+            grid = grid_of(self.chat, prompt.seen, picture.size)
+        return Lesson(row, self._cut(prompt, kept), levels, taken, answer, rewards, readable, grid)
 
     def order(self, row: int, level: int) -> np.ndarray:
         """Positions in the bank of a question's options, in the order shown in this epoch."""

@@ -22,14 +22,14 @@ def supervised(said: Said, batch: Batch, per: str = "token") -> tuple[Tensor, Pa
     logprob = said.logprob.gather(2, gold)[..., 0][asked]
     tokens = said.tokens.gather(2, gold)[..., 0][asked]
     if not len(logprob):
-        return _nothing(said), {"gold_prob": said.logprob.new_zeros(())}
+        return nothing(said), {"gold_prob": said.logprob.new_zeros(())}
     total = -logprob.sum()
     return total / (tokens.sum() if per == "token" else len(tokens)), {
         "gold_prob": logprob.detach().exp().mean()
     }
 
 
-def _nothing(said: Said) -> Tensor:
+def nothing(said: Said) -> Tensor:
     """A zero that gradients reach, for a batch without a readable photo."""
     return torch.where(said.offered, said.logprob, 0.0).sum() * 0.0
 
@@ -56,7 +56,7 @@ class Expected:
         if not bool(asked.any()):
             zero = said.logprob.new_zeros(())
             names = ("reward", "reward_std", *(["kl"] if reference is not None else []))
-            return _nothing(said), dict.fromkeys(names, zero)
+            return nothing(said), dict.fromkeys(names, zero)
         logprob = self.distribution(said.logprob[asked])
         p = logprob.exp()
         earned = self._earned(p, batch, asked)

@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 
 from linnet.bank.store import row_hash
+from linnet.errors import LinnetError
 from linnet.evaluate.session import alone
 from linnet.taxonomy import store
 from linnet.train import folder
@@ -24,7 +26,7 @@ from linnet.train.chat.lessons import Lessons
 from linnet.train.chat.measure import measure
 from linnet.train.chat.recipe import ChatRecipe
 from linnet.train.chat.setup import Setup, prepare
-from linnet.train.chat.trainer import ChatTrainer, Loss
+from linnet.train.chat.trainer import ChatTrainer, Loss, steps_of
 from linnet.train.dual_recipe import FREE
 from linnet.train.lora import counts
 from linnet.train.memory import kept
@@ -33,7 +35,8 @@ from linnet.train.recipe import dump, plain
 from linnet.train.rewards import Reward
 
 Begin = Callable[[Setup], Loss]
-Run = Callable[[Setup, Path, Path | None], dict[str, int]]
+Run = Callable[[Setup, Path, Path | None], dict[str, Any]]
+NO_ROOM = ("out of memory", "not enough memory", "can't allocate memory")
 SHOWN = 4  # photos of the first batch that a preview names
 
 
@@ -83,20 +86,28 @@ def _path(setup: Setup, row: int) -> str:
 
 
 def train(
-    recipe: ChatRecipe, out: Path, device: str, run: Run, reward: Reward | None = None, **more: Any
+    recipe: ChatRecipe,
+    out: Path,
+    device: str,
+    run: Run,
+    reward: Reward | None = None,
+    known: Callable[[Setup], dict[str, Any]] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Train, or continue, in the run folder `out`; the figures of the finished run.
 
     A finished run is not trained again. Raises LinnetError if the folder is another run's, for bad input,
-    and for a loss that is no number; checkpoints stay in the folder. more: as in `setup.prepare`.
+    and for a loss that is no number; checkpoints stay in the folder. known: what else decides the result.
+    more: as in `setup.prepare`.
     """
     main = int(os.environ.get("RANK", "0")) == 0
     with alone(out) if main else nullcontext():
         if main:
             folder.refuse_foreign(out)
         setup = prepare(recipe, out, device, reward, **more)
+        more_known = {} if known is None else known(setup)
         if main:
-            folder.claim(out, _fingerprint(setup), FREE)
+            folder.claim(out, _fingerprint(setup) | more_known, FREE)
         if (done := folder.figures(out)) is not None:
             return done
         return _train(setup, out, main, run)
@@ -110,8 +121,27 @@ def _train(setup: Setup, out: Path, main: bool, run: Run) -> dict[str, Any]:
     last = folder.last_checkpoint(out)
     if main:
         print(_begins(setup, last), file=sys.stderr)
-    steps = run(setup, out, last)
-    return _finish(setup, steps, out) if main else {}
+    begun = time.perf_counter()
+    with _room(setup):
+        found = run(setup, out, last)
+    found["seconds"] = time.perf_counter() - begun
+    return _finish(setup, found, out) if main else {}
+
+
+@contextmanager
+def _room(setup: Setup) -> Iterator[None]:
+    """An error that says what to turn where memory runs out."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not any(sign in str(error).lower() for sign in NO_ROOM):
+            raise
+        train = setup.recipe.train
+        raise LinnetError(
+            f"out of memory with train.batch_size={train.batch_size}; halve it and double train.accumulate "
+            f"({train.accumulate}), set train.gradient_checkpointing=true, or lower model.max_pixels, "
+            "data.questions or data.options; checkpoints are kept, but another batch size is another run"
+        ) from error
 
 
 def _begins(setup: Setup, last: Path | None) -> str:
@@ -129,12 +159,12 @@ def by_loss(begin: Begin) -> Run:
     def run(setup: Setup, out: Path, last: Path | None) -> dict[str, int]:
         trainer = ChatTrainer(setup, begin(setup), Unreadable(out / "unreadable.csv"))
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
-        return {"steps": trainer.state.global_step, "best_step": trainer.state.best_global_step or 0}
+        return steps_of(trainer)
 
     return run
 
 
-def _finish(setup: Setup, steps: dict[str, int], out: Path) -> dict[str, Any]:
+def _finish(setup: Setup, ran: dict[str, Any], out: Path) -> dict[str, Any]:
     """Measure the best model, write what the run leaves, and last the figures."""
     unreadable = Unreadable(out / "unreadable.csv")
     found = _figures(setup, unreadable)
@@ -145,7 +175,7 @@ def _finish(setup: Setup, steps: dict[str, int], out: Path) -> dict[str, Any]:
         "model": {"name": setup.folder.name, "revision": setup.folder.revision},
         "parameters": counts(setup.policy),
         "data": setup.sets.describe() | {"name": setup.sets.train.name, "taxonomy": setup.sets.full.name},
-        **steps,
+        **ran,
         "figures": found,
         "unreadable": len(unreadable.known),
         "adapter": peft is not None,

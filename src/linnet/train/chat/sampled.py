@@ -18,7 +18,7 @@ from linnet.models.chat.prompt import tokenize
 from linnet.train.chat.lessons import Lessons
 from linnet.train.chat.recipe import RftRecipe
 from linnet.train.chat.setup import Setup
-from linnet.train.chat.trainer import Measured
+from linnet.train.chat.trainer import Measured, steps_of
 from linnet.train.photos import Unreadable
 from linnet.train.rewards import Question, Reward
 
@@ -73,7 +73,7 @@ def run(setup: Setup, out: Path, last: Path | None) -> dict[str, int]:
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if (peft := setup.policy.peft.model) is not None and "ref" in peft.peft_config:
         peft.delete_adapter("ref")
-    return {"steps": trainer.state.global_step, "best_step": trainer.state.best_global_step or 0}
+    return steps_of(trainer)
 
 
 @contextmanager

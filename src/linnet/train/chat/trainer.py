@@ -13,6 +13,7 @@ from linnet.train.chat.batch import Batch
 from linnet.train.chat.measure import quick
 from linnet.train.chat.policy import Policy, Want
 from linnet.train.chat.setup import Setup
+from linnet.train.moving import Moving
 from linnet.train.photos import Unreadable
 from linnet.train.trainer import Epochs, Finite, Watched
 
@@ -47,7 +48,8 @@ class Measured(Trainer):
 class ChatTrainer(Measured, Watched):
     """Trains a policy on lessons.
 
-    loss: of the model as the Trainer wraps it and a batch, to the total and its terms.
+    loss: of the model as the Trainer wraps it and a batch, to the total and its terms. model: what is
+    wrapped, where it is more than the policy.
     """
 
     def __init__(
@@ -55,13 +57,14 @@ class ChatTrainer(Measured, Watched):
         setup: Setup,
         loss: Loss,
         unreadable: Unreadable,
+        model: Moving | None = None,
     ) -> None:
-        self.policy = self.student = setup.policy
+        self.policy, self.student = setup.policy, model or setup.policy
         self.photos, self.loss, self.recipe = setup.lessons, loss, setup.recipe
         self.val, self.shown, self.unreadable = setup.sets.val, setup.shown, unreadable
         self.rows, self.parts = [], []
         super().__init__(
-            model=setup.policy,
+            model=self.student,
             args=setup.arguments,
             data_collator=setup.lessons.collate,
             train_dataset=setup.lessons,
@@ -88,3 +91,8 @@ class ChatTrainer(Measured, Watched):
 def says(said_to_loss: Callable[..., tuple[Tensor, dict[str, Tensor]]], want: Want | None = None) -> Loss:
     """A Trainer's loss from one of what a policy says and of the batch."""
     return lambda model, batch: said_to_loss(model(batch, want), batch)
+
+
+def steps_of(trainer: Trainer) -> dict[str, int]:
+    """How many updates a Trainer made, and which were the best."""
+    return {"steps": trainer.state.global_step, "best_step": trainer.state.best_global_step or 0}
