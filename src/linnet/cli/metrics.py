@@ -10,11 +10,12 @@ from typing import Any
 
 from linnet.errors import UsageError
 
-HELP = "figures of a run folder or of a papers' result file, without the model"
+HELP = "figures of a run folder, an experiment or a papers' result file, without the model"
 EXAMPLES = """\
 examples:
   linnet metrics runs/birds --decoders independent,joint --candidates full
   linnet metrics runs/birds --against runs/clip
+  linnet metrics runs/experiment
   linnet metrics results.json.gz --protocol paper --keep-root
   linnet metrics results.json --taxonomy hierarchy_CUB200.json --json
 """
@@ -38,10 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures."""
-    from linnet.evaluate import table, table_papers
+    from linnet.evaluate import arms, table, table_arms, table_papers
 
     render: Callable[[dict[str, Any]], str]
-    if args.against:
+    if (args.path / arms.ABOUT).exists():
+        told, render = arms.summary(args.path), table_arms.render
+    elif args.against:
         told, render = _comparison(args), table.render_tests
     elif args.path.is_dir() and args.protocol == "linnet":
         told, render = _run(args), table.render

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List, preview or train."""
     from linnet import discover
+    from linnet.evaluate import table_arms
     from linnet.train import recipe, told
 
     if args.list or args.recipe is None:
@@ -50,6 +51,6 @@ def run(args: argparse.Namespace) -> int:
             task.preview(chosen, args.device) if args.dry_run else task.train(chosen, args.out, args.device)
         )
     if found:
-        render = told.preview if args.dry_run else told.figures
+        render = told.preview if args.dry_run else table_arms.render if "rows" in found else told.figures
         print(json.dumps(found) if args.json else render(found))
     return 0

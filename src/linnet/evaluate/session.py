@@ -27,6 +27,10 @@ LOOKS_SECRET = re.compile(r"\b(sk-|hf_|gh[a-z]_|xox[a-z]-|AIza|Bearer\s+)[\w.-]{
 HIDDEN = "***"
 
 
+class BusyError(LinnetError):
+    """Another process has the folder."""
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Make the folder if need be, and keep other processes from adding to the same run meanwhile.
@@ -47,7 +51,7 @@ def alone(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise LinnetError(
+        raise BusyError(
             f"another process is adding to {folder}; wait for it, or give another --out"
         ) from None
     finally:

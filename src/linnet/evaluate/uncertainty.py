@@ -82,6 +82,15 @@ def intervals(
     return {key: _replace(value, ends) for key, value in found.items()}
 
 
+def replicates(
+    figures: list[Figure], clusters: np.ndarray, n_resamples: int, seed: int = 0
+) -> list[np.ndarray]:
+    """(n_resamples,) values of each figure on resampled clusters; NaN for fewer than two clusters."""
+    sums = _cluster_sums((figure.parts for figure in figures), clusters)
+    found = _replicates(figures, sums, n_resamples, seed)
+    return [values if len(values) else np.full(n_resamples, np.nan) for values in found]
+
+
 def _figures(value: Any) -> Iterator[Figure]:
     if isinstance(value, Ratio | Combined):
         yield value

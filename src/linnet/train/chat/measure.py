@@ -33,17 +33,18 @@ def quick(chat: Chat, bank: Bank, ask: Ask, batch_size: int, unreadable: Unreada
 
 def measure(
     chat: Chat, bank: Bank, ask: Ask, batch_size: int, unreadable: Unreadable, withheld: np.ndarray
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], np.ndarray]:
     """Figures of all samples under each decoder, and of known and withheld leaves if there are both.
 
-    withheld: (n_taxa,) bool. Samples whose photo cannot be read are wrong, and told.
+    withheld: (n_taxa,) bool. Samples whose photo cannot be read are wrong, and told. The second result are
+    the (n, L) independent answers.
     """
     said = answers(chat, bank, ask, batch_size, unreadable, DECODERS)
     novel, lineage = withheld[deepest(bank.lineage)], truth(bank)
     groups = {"all": np.ones(len(bank), bool)}
     if novel.any() and not novel.all():
         groups |= {"known": ~novel, "withheld": novel}
-    return {
+    figures = {
         group: {"n": int(rows.sum())}
         | {
             name: path_figures(bank.taxonomy, found[rows], lineage[rows], name == "independent")
@@ -51,6 +52,7 @@ def measure(
         }
         for group, rows in groups.items()
     }
+    return figures, said["independent"]
 
 
 def truth(bank: Bank) -> np.ndarray:

@@ -19,11 +19,11 @@ from linnet.bank.store import row_hash
 from linnet.errors import LinnetError
 from linnet.evaluate.session import alone
 from linnet.taxonomy import store
-from linnet.train import folder
+from linnet.train import folder, lineages
 from linnet.train.chat import card, export
 from linnet.train.chat.batch import Lesson
 from linnet.train.chat.lessons import Lessons
-from linnet.train.chat.measure import measure
+from linnet.train.chat.measure import measure, truth
 from linnet.train.chat.recipe import ChatRecipe
 from linnet.train.chat.setup import Setup, prepare
 from linnet.train.chat.trainer import ChatTrainer, Loss, steps_of
@@ -167,7 +167,7 @@ def by_loss(begin: Begin) -> Run:
 def _finish(setup: Setup, ran: dict[str, Any], out: Path) -> dict[str, Any]:
     """Measure the best model, write what the run leaves, and last the figures."""
     unreadable = Unreadable(out / "unreadable.csv")
-    found = _figures(setup, unreadable)
+    found = _figures(setup, unreadable, out)
     peft = setup.policy.peft.model
     result = {
         "task": setup.recipe.task,
@@ -188,21 +188,22 @@ def _finish(setup: Setup, ran: dict[str, Any], out: Path) -> dict[str, Any]:
     (out / "README.md").write_text(card.card(result, dump(setup.recipe)), encoding="utf-8")
     folder.finish(out, result)
     if not setup.recipe.out.checkpoints:
-        shutil.rmtree(out / folder.CHECKPOINTS)
+        shutil.rmtree(out / folder.CHECKPOINTS, ignore_errors=True)
     return result
 
 
 @torch.no_grad()
-def _figures(setup: Setup, unreadable: Unreadable) -> dict[str, Any]:
-    """Validation in the taxonomy of training, tests in the whole one."""
+def _figures(setup: Setup, unreadable: Unreadable, out: Path) -> dict[str, Any]:
+    """Validation in the taxonomy of training, tests in the whole one; answers to tests are kept."""
     setup.policy.eval()
     data, recipe = setup.sets, setup.recipe
     how = (recipe.ask, recipe.train.eval_batch_size, unreadable)
     found = {}
     if data.val is not None:
-        found["val"] = measure(setup.chat, data.val, *how, np.zeros(len(data.taxonomy), bool))
+        found["val"], _ = measure(setup.chat, data.val, *how, np.zeros(len(data.taxonomy), bool))
     for split, bank in data.tests.items():
-        found[split] = measure(setup.chat, bank, *how, data.withheld)
+        found[split], said = measure(setup.chat, bank, *how, data.withheld)
+        lineages.keep(out, split, truth(bank), said)
     return found
 
 
