@@ -36,7 +36,8 @@ class Data(dual_recipe.Data):
 
     ranks: weight of each rank in the drawing of questions, null for all alike; ranks that are not named are
     not asked. questions: how many questions of an image are asked each time it is shown, null for all.
-    shuffle_options: show the options in another order each time.
+    shuffle_options: show the options in another order each time. cache_features: keep in memory what a frozen
+    tower of a stitched model makes of each photo.
     """
 
     unseen_leaves: Literal["refuse", "allow", "withhold"] = "allow"
@@ -92,10 +93,8 @@ class ChatRecipe:
     out: Out = field(default_factory=Out)
 
     def __post_init__(self) -> None:
-        if self.data.augment != "none" or self.data.cache_features:
-            raise LinnetError(
-                "chat models take photos as they are; leave out data.augment and cache_features"
-            )
+        if self.data.augment != "none":
+            raise LinnetError("chat models take photos as they are; leave out data.augment")
         if self.data.questions is not None and self.data.questions < 1:
             raise LinnetError(f"data.questions is {self.data.questions}; give 1 or more, or null for all")
         if self.model.text_only and set(self.train.parts) - {"language"}:

@@ -16,6 +16,7 @@ from linnet.models.files import ModelFolder, resolve
 from linnet.train import sets
 from linnet.train.arguments import training_arguments
 from linnet.train.chat.adapters import adapt
+from linnet.train.chat.kept import keep
 from linnet.train.chat.lessons import Lessons
 from linnet.train.chat.policy import Policy
 from linnet.train.chat.recipe import ChatRecipe
@@ -63,6 +64,8 @@ def prepare(
         chat = _open(recipe, str(arguments.device))
     set_seed(recipe.train.seed)
     policy = Policy(chat, adapt(chat, recipe.lora, recipe.train.parts))
+    if recipe.data.cache_features:
+        keep(chat, folder.revision)
     lessons = Lessons(chat, data.train, recipe.ask, recipe.data, reward)
     lineage = lessons.bank.lineage
     shown = sampler(recipe.data.sampling, data.taxonomy, lineage, recipe.train.seed)
