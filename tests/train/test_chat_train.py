@@ -9,6 +9,7 @@ import torch
 from chat_cases import bird_bank, saved, settings, tiny
 from train_cases import written
 
+from linnet.bank import store
 from linnet.cli import main
 from linnet.errors import LinnetError
 from linnet.models.chat.load import open_chat
@@ -186,8 +187,6 @@ def test_preview_tells_what_would_be_trained(model, bank, tmp_path, capsys):
 
 
 def test_questions_are_drawn_by_rank_weights_and_anew_each_epoch(model, bank):
-    from linnet.bank import store
-
     chat, birds = open_chat(str(model), device="cpu"), store.load(bank)
     about = Data(source="", questions=1, ranks={"order": 1, "species": 3})
     lessons = Lessons(chat, birds, Ask(), about)
@@ -203,6 +202,17 @@ def test_questions_are_drawn_by_rank_weights_and_anew_each_epoch(model, bank):
     assert [lessons.drawn(row) for row in range(len(lessons))] != first
     lessons.set_epoch(3)
     assert [lessons.drawn(row) for row in range(len(lessons))] == first
+
+
+def test_augmented_photos_change_with_the_epoch_and_are_drawn_again(model, bank):
+    chat, birds = open_chat(str(model), device="cpu"), store.load(bank)
+    lessons = Lessons(chat, birds, Ask(), Data(source="", augment="crop"))
+    seen = []
+    for epoch in (0, 1, 0):
+        lessons.set_epoch(epoch)
+        seen.append(np.asarray(lessons.picture(0)[0].resize((16, 16))))
+    assert np.array_equal(seen[0], seen[2])
+    assert not np.array_equal(seen[0], seen[1])
 
 
 def test_withheld_taxa_are_never_shown_in_training(model, bank, tmp_path):
@@ -240,7 +250,11 @@ def test_unreadable_photos_are_listed_and_carry_no_loss(model, tmp_path, capsys)
             "data.ranks: the weight of order is -1; give a number, 0 or more",
         ),
         ({"data": {"ranks": {"order": 0}}}, "has no question to train on"),
-        ({"data": {"augment": "flip"}}, "chat models take photos as they are"),
+        (
+            {"data": {"augment": "flip", "cache_features": True}},
+            "data.cache_features looks at every photo once, so data.augment must be none",
+        ),
+        ({"data": {"cache_features": True}}, "data.cache_features needs a stitched model"),
         ({"rft": {"reward": "exect"}}, "unknown reward 'exect' in linnet.train.rewards"),
         ({"rft": {"group": 1}}, "rft.group is 1; a group has 2 answers or more"),
         ({"ask": {"template": "binary", "form": "letter"}}, "is no single wording of a question"),

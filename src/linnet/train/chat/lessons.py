@@ -20,8 +20,10 @@ from linnet.models.chat.prompt import Asked, Prompt, build, see
 from linnet.models.chat.questions import Poser, poser
 from linnet.train.chat.batch import Batch, Lesson, pack
 from linnet.train.chat.recipe import Ask, Data
+from linnet.train.photos import augmented
 from linnet.train.rewards import Question, Reward
 
+AUGMENT = 1 << 20  # purpose of a draw; ranks have smaller ones
 BLANK = (256, 256)  # size of what stands for a photo that cannot be read
 
 
@@ -84,9 +86,11 @@ class Lessons(Dataset[Lesson]):
         if not self.sees:
             return None, True
         try:
-            return open_image(self.bank, row), True
+            found = open_image(self.bank, row)
         except UnreadableError:
             return Image.new("RGB", BLANK), False
+        kind = self.data.augment
+        return (found if kind == "none" else augmented(found, kind, self._rng(row, AUGMENT))), True
 
     def lesson(self, row: int, picture: Image.Image | None, readable: bool = True) -> Lesson:
         """The lesson of a sample and its photo."""

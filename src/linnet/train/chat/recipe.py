@@ -93,8 +93,10 @@ class ChatRecipe:
     out: Out = field(default_factory=Out)
 
     def __post_init__(self) -> None:
-        if self.data.augment != "none":
-            raise LinnetError("chat models take photos as they are; leave out data.augment")
+        if self.data.augment != "none" and self.data.cache_features:
+            raise LinnetError(
+                "data.cache_features looks at every photo once, so data.augment must be none; set either"
+            )
         if self.data.questions is not None and self.data.questions < 1:
             raise LinnetError(f"data.questions is {self.data.questions}; give 1 or more, or null for all")
         if self.model.text_only and set(self.train.parts) - {"language"}:

@@ -63,6 +63,11 @@ class TaraRecipe(RftRecipe):
             )
         if self.model.text_only and self.align.visual:
             raise LinnetError("model.text_only sees no photo to align; set align.visual=0")
+        if self.align.visual and self.data.augment != "none":
+            raise LinnetError(
+                f"the teacher saw whole photos, and data.augment={self.data.augment} shows others; set "
+                "align.visual=0 or data.augment=none"
+            )
         if self.align.steps_twice and self.train.precision == "fp16":
             raise LinnetError(
                 f"align.mode={self.align.mode} takes gradients that fp16 would have to scale apart; set "

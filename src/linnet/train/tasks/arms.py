@@ -19,6 +19,8 @@ from linnet.train import folder
 from linnet.train.recipe import TASKS
 from linnet.train.typed import Source, section
 
+LENGTH = ("epochs", "max_steps")
+
 
 @dataclass(frozen=True)
 class ArmsRecipe:
@@ -26,7 +28,8 @@ class ArmsRecipe:
 
     shared: settings of all arms; a section that an arm's task does not have is left out there. cells: more
     settings by name, such as one-shot: {data: {shots: 1}}; all arms are run in each. arms: settings by name,
-    at least the task; `after: ARM` starts from what another arm leaves for the same seed. seeds: data.seed
+    at least the task; `after: ARM` starts from what another arm leaves for the same seed, `longer: 2` trains
+    twice as long. seeds: data.seed
     and train.seed of the runs, and what `{seed}` in a text stands for. against: the arm that others are held
     against.
     """
@@ -88,7 +91,7 @@ def _order(arms: dict[str, Any]) -> Iterator[str]:
 
 def _one(recipe: ArmsRecipe, out: Path, cell: str, arm: str, seed: int) -> One:
     settings = dict(recipe.arms[arm] or {})
-    after, task = settings.pop("after", None), settings.get("task")
+    after, longer, task = settings.pop("after", None), settings.pop("longer", 1), settings.get("task")
     if task not in discover.names(TASKS) or task == "arms":
         known = [name for name in discover.names(TASKS) if name != "arms"]
         raise LinnetError(unknown("task", str(task), f"arms.{arm}.task", known))
@@ -99,6 +102,8 @@ def _one(recipe: ArmsRecipe, out: Path, cell: str, arm: str, seed: int) -> One:
     values = merged(values, {"data": {"seed": seed}, "train": {"seed": seed}})
     if after is not None:
         values = merged(values, {"model": {"name": str(out / cell / after / f"seed-{seed}" / "model")}})
+    length = {name: longer * n for name, n in values["train"].items() if name in LENGTH and n}
+    values = merged(values, {"train": length})
     started = any((other or {}).get("after") == arm for other in recipe.arms.values())
     values = merged({"out": {"merged": started, "checkpoints": False}}, values)
     chosen = section(kind, _filled(values, seed), Source(f"arm {arm} in cell {cell}"))
