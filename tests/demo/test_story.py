@@ -5,7 +5,7 @@ import pytest
 from linnet.demo.story import DECODERS, MODELS, SPLITS, Scale, small_world, table, tell
 
 pytest.importorskip("timm", reason="the demo's dual encoder needs linnet[clip]")
-SMALL = Scale(n_test=1, pool=2, seeing=2, naming=2, steps=2)
+SMALL = Scale(n_test=1, pool=2, seeing=2, naming=2, steps=2, mending=1, shots=1)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,16 @@ def test_the_table_has_a_line_per_model_split_and_decoder(told):
     assert lines[0].split()[:4] == ["model", "photos", "answers", "class"]
 
 
+def test_the_base_is_measured_alike_before_and_among_the_mended(told):
+    rows = {(row["split"], row["arm"]): row for row in told[1]["mended"]["rows"]}
+    assert {arm for _, arm in rows} == {"base", "sft", "rft", "rft and tara"}
+    for split in SPLITS:
+        before = told[1]["models"]["chat"][split]
+        assert rows[split, "base"]["hca"]["value"] == before["hca"]
+        assert rows[split, "base"]["leaf_accuracy"]["value"] == before["results"][0]["leaf_accuracy"]
+        assert rows[split, "rft and tara"]["steps"] == 1
+
+
 def test_the_same_call_goes_on_and_does_not_train_again(told):
     out, first = told
     weights = [out / model / "model.safetensors" for model in MODELS]
@@ -47,8 +57,8 @@ def test_the_same_call_goes_on_and_does_not_train_again(told):
 
 def test_effort_multiplies_steps_and_nothing_else():
     twice = Scale().times(2)
-    assert (twice.seeing, twice.naming, twice.steps) == (1000, 700, 800)
-    assert (twice.n_test, twice.pool) == (Scale().n_test, Scale().pool)
+    assert (twice.seeing, twice.naming, twice.steps, twice.mending) == (1000, 700, 800, 136)
+    assert (twice.n_test, twice.pool, twice.shots) == (Scale().n_test, Scale().pool, Scale().shots)
 
 
 def test_the_sheet_is_a_picture(told):

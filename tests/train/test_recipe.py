@@ -65,7 +65,11 @@ def test_overrides_reach_into_sections_lists_and_losses(tmp_path):
         (["lora.vision=[1]"], "it takes a list, each text"),
         (["lora=8"], "lora is 8 in the command line; it takes a section with rank, alpha"),
         (["task.kind=x"], "'task.kind=x' sets a part of task, which is 'dual'; write task='{...}'"),
-        (["task=dul"], "unknown task 'dul' in the command line; tasks: dual, rft, sft. Did you mean 'dual'?"),
+        (
+            ["task=dul"],
+            "unknown task 'dul' in the command line; tasks: arms, base, dual, rft, sft, tara. "
+            "Did you mean 'dual'?",
+        ),
         (["train.epochs=[1"], "the value of train.epochs on the command line is no valid YAML"),
         (["model.vision=x"], "model takes either a name, or both vision and text"),
         (["model.name=null"], "model takes either a name, or both vision and text"),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = (
-    "draw a world of critters, teach a small chat model their names, and see how consistently it names them"
-)
+HELP = "draw a world of critters, teach a small chat model their names, see how it names them, and mend it"
 EXAMPLES = """examples:
   linnet demo
   linnet demo --out runs/demo1 --seed 1
@@ -15,6 +13,10 @@ EXAMPLES = """examples:
 LEGEND = """
 path: right at every rank; torn: the answers contradict each other; chance: a path guessed at random.
 'independent' answers every rank by itself; 'leaf' answers the species and reads the rest off the tree."""
+MENDED = """
+
+The chat model taught the tree on four photos of each known species; every rank answered by itself:
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from linnet.demo.story import Scale, table, tell
+    from linnet.evaluate import table_arms
 
     told = tell(Path(args.out), args.seed, Scale().times(args.effort))
     if args.json:
@@ -40,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(f"{told['world']}: every rank of {_photos(told)} drawn photos, four names offered, in %\n")
     print(table(told))
+    print(f"{LEGEND}{MENDED}\n{table_arms.render(told['mended'])}")
     print(
-        f"{LEGEND}\nPictures: {args.out}/critters.png; models: {args.out}/chat, dual; runs: {args.out}/runs"
+        f"\nPictures: {args.out}/critters.png; models: {args.out}/chat, dual; runs: {args.out}/runs, mended"
     )
     return 0
 

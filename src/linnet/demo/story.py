@@ -1,4 +1,4 @@
-"""Draw a world, teach a chat model its species, and ask for every rank what it knows of the tree."""
+"""Draw a world, teach a chat model its species, ask for every rank what it knows, and teach it the tree."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ SPLITS = {"test": "known species", "novel": "novel species"}
 MODELS = {"chat": "chat model", "dual": "dual encoder"}
 OPTIONS: dict[str, dict[str, str]] = {"chat": {"answer_format": "open"}, "dual": {}}
 DECODERS = ("independent", "leaf")
+STEPS = ("seeing", "naming", "steps", "mending")
 
 
 @dataclass(frozen=True)
 class Scale:
     """How much is drawn and trained: pictures per species to test and to train on, and training steps.
 
-    seeing, naming: of the chat model, its vision tower alone and then the whole; steps: of the dual encoder.
+    seeing, naming: of the chat model, its vision tower alone and then the whole; steps: of the dual encoder;
+    mending: of each way to teach the chat model the tree, on `shots` pictures a species.
     """
 
     n_test: int = 12
@@ -31,10 +33,12 @@ class Scale:
     seeing: int = 500
     naming: int = 350
     steps: int = 400
+    mending: int = 68
+    shots: int = 4
 
     def times(self, effort: float) -> Scale:
         """The same with so many times the training steps."""
-        steps = {name: max(1, round(getattr(self, name) * effort)) for name in ("seeing", "naming", "steps")}
+        steps = {name: max(1, round(getattr(self, name) * effort)) for name in STEPS}
         return replace(self, **steps)
 
 
@@ -47,20 +51,21 @@ def small_world(seed: int) -> critters.World:
 
 def tell(out: Path, seed: int = 0, scale: Scale | None = None, progress: bool = True) -> dict[str, Any]:
     """The whole demo in one folder; what is there already is not done again. Returns the summaries."""
-    from linnet.demo import chat, dual
+    from linnet.demo import chat, dual, mend
     from linnet.demo.sheet import write_sheet
 
     scale = scale or Scale()
     world = small_world(seed)
     out.mkdir(parents=True, exist_ok=True)
     write_sheet(world, out / "critters.png")
-    images = critters.write(world, out / "photos", 0, 0, scale.n_test, seed=seed, progress=progress)
+    images = critters.write(world, out / "photos", scale.shots, 0, scale.n_test, seed=seed, progress=progress)
     if not (out / "chat").exists():
         chat.train(world, out / "chat", scale.seeing, scale.naming, scale.pool, seed, progress)
     if not (out / "dual").exists():
         dual.train(world, out / "dual", scale.steps, scale.pool, seed, progress)
     summaries = {model: _evaluate(images, model, out, progress) for model in MODELS}
-    return {"world": repr(world.taxonomy), "models": summaries}
+    mended = mend.mend(out, scale.mending)
+    return {"world": repr(world.taxonomy), "models": summaries, "mended": mended}
 
 
 def _evaluate(images: ImageSet, model: str, out: Path, progress: bool) -> dict[str, Any]:
