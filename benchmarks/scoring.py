@@ -10,7 +10,8 @@ Every contender runs in a process of its own on the same folder, bank and photos
 generation per question, the photo encoded each time, with 10 new tokens (the papers' limit, which random
 weights use up), `papers_short` the same with 2 (what a trained model needs for a letter and the end mark);
 lmms-eval likewise, with 16 (the limit of the exported task) and 2. `separate` is one forward per question,
-`packed` is Linnet, `bare` the forward of the packed tokens alone, all inputs made ready beforehand.
+`packed` is Linnet, `bare` the forward of the packed tokens alone, all inputs made ready beforehand. All but
+`packed` run transformers' own model code alone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from linnet.evaluate.images import ahead
 from linnet.models.chat.images import collate
 from linnet.models.chat.layout import lay_out
 from linnet.models.chat.packed import branch_mask, positions
+from linnet.models.chat.patches import PatchEmbedding
 from linnet.models.open import open_scorer
 
 CONTENDERS = ("papers", "papers_short", "separate", "packed", "bare")
@@ -55,6 +57,8 @@ class Bench:
         )
         self.scorer.prepare(self.bank)
         self.chat, self.batch, self.cuda = self.scorer.chat, args.batch, args.device.startswith("cuda")
+        if args.run != "packed":
+            as_transformers_has_it(self.chat.model)
         self.new_tokens = NEW_TOKENS.get(args.run, 0)
         self.ready: dict[tuple[int, ...], Any] = {}
 
@@ -139,6 +143,13 @@ class Bench:
     def wait(self) -> None:
         if self.cuda:
             torch.cuda.synchronize()
+
+
+def as_transformers_has_it(model: torch.nn.Module) -> None:
+    """Take back what Linnet changed in a model when it loaded it."""
+    for module in model.modules():
+        if isinstance(module, PatchEmbedding):
+            module.__class__ = torch.nn.Conv3d
 
 
 def peak_memory() -> float:
