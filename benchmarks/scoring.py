@@ -43,6 +43,7 @@ from linnet.models.chat.patches import PatchEmbedding
 from linnet.models.open import open_scorer
 
 CONTENDERS = ("papers", "papers_short", "separate", "packed", "bare")
+BATCHED = ("packed", "bare")
 NEW_TOKENS = {"papers": 10, "papers_short": 2}
 
 
@@ -119,11 +120,11 @@ class Bench:
         return self.ready[key]
 
     def measure(self, name: str) -> dict[str, float]:
-        """Images per second over all photos, after a batch to warm up, and peak memory in MB."""
+        """Images per second over all photos, after a batch or a photo to warm up, and peak memory in MB."""
         work: Callable[[list[int]], None] = getattr(self, name)
         rows = list(range(len(self.bank)))
         with torch.inference_mode():
-            work(rows[: self.batch])
+            work(rows[: self.batch if name in BATCHED else 1])
             if name == "bare":
                 for start in range(0, len(rows), self.batch):
                     self.made_ready(rows[start : start + self.batch])

@@ -1,4 +1,4 @@
-"""Patches that fill a convolution's kernel are embedded by one matrix product, which is several times faster."""
+"""Patches of a convolution's own size are embedded by one matrix product, several times faster."""
 
 from __future__ import annotations
 

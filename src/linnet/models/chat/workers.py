@@ -1,4 +1,4 @@
-"""Forwards run side by side on the cores of a CPU: one that all cores share makes them wait at every layer."""
+"""Forwards run side by side on a CPU's cores, which wait for each other at every layer of a shared one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def side_by_side(work: Callable[[Job], Made], jobs: Sequence[Job], cores: int) -
         return [work(job) for job in jobs]
     before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(cores // workers,)
-        ) as pool:
+        with ThreadPoolExecutor(workers, "forward", torch.set_num_threads, (cores // workers,)) as pool:
             return list(pool.map(work, jobs))
     finally:
         torch.set_num_threads(before)
