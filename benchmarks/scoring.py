@@ -120,7 +120,10 @@ class Bench:
         return self.ready[key]
 
     def measure(self, name: str) -> dict[str, float]:
-        """Images per second over all photos, after a batch or a photo to warm up, and peak memory in MB."""
+        """Images per second over all photos, after a batch or a photo to warm up; peak memory in MB.
+
+        Seconds of CPU beside it, which other work on the machine changes less, with one thread at least.
+        """
         work: Callable[[list[int]], None] = getattr(self, name)
         rows = list(range(len(self.bank)))
         with torch.inference_mode():
@@ -128,18 +131,23 @@ class Bench:
             if name == "bare":
                 for start in range(0, len(rows), self.batch):
                     self.made_ready(rows[start : start + self.batch])
-            seconds = self.timed(work, rows)
-        made = {"images_per_s": len(rows) / seconds, "peak_memory_mb": peak_memory()}
+            seconds, cpu = self.timed(work, rows)
+        made = {
+            "images_per_s": len(rows) / seconds,
+            "cpu_s_per_image": cpu / len(rows),
+            "peak_memory_mb": peak_memory(),
+        }
         if self.cuda:
             made["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
         return made
 
-    def timed(self, work: Callable[[list[int]], None], rows: list[int]) -> float:
+    def timed(self, work: Callable[[list[int]], None], rows: list[int]) -> tuple[float, float]:
+        """Seconds by the clock, and seconds of CPU of all threads."""
         self.wait()
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         work(rows)
         self.wait()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - spent
 
     def wait(self) -> None:
         if self.cuda:
