@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-from linnet.models.chat import variants
+from linnet.models.chat import families, variants
 from linnet.models.chat.forked import score_forked
 from linnet.models.chat.load import open_chat
 from linnet.models.chat.packed import _batches, score_packed
@@ -150,6 +150,47 @@ def test_small_batches_give_the_same(chat, bank, pictures, form, close):
     expected = score_packed(chat, made)
     for batch_tokens in (1, 500):
         close(score_packed(chat, made, batch_tokens=batch_tokens, max_tokens=200), expected)
+
+
+def test_forwards_side_by_side_give_the_same(chat, bank, pictures, form, close, monkeypatch):
+    made = prompts(chat, bank, pictures, form)
+    alone = score_packed(chat, made, batch_tokens=1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    close(score_packed(chat, made, batch_tokens=1), alone)
+
+
+def test_no_prompts_no_scores(chat):
+    assert score_packed(chat, []) == []
+
+
+@pytest.mark.parametrize("family", ["qwen2_5_vl", "qwen3_vl"])
+def test_opened_model_equals_transformers_own(tiny, opened, bank, pictures, family, close):
+    made = prompts(opened(family), bank, pictures)
+    own = AutoModelForImageTextToText.from_pretrained(tiny(family)).eval()
+    assert type(own.model.visual.patch_embed.proj) is torch.nn.Conv3d
+    chat = replace(opened(family), model=own, handles=families.handles(own))
+    expected = score_separate(chat, made)
+    for found, wanted in zip(score_packed(opened(family), made), expected, strict=True):
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, rtol=0)
+
+
+def test_the_stem_is_in_the_prefix(chat, bank, pictures, close):
+    made = prompts(chat, bank, pictures)
+    unshared = [split_at_the_image(chat, prompt) for prompt in made]
+    assert all(len(a.prefix) > len(b.prefix) for a, b in zip(made, unshared, strict=True))
+    for found, wanted in zip(score_packed(chat, made), score_packed(chat, unshared), strict=True):
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5, rtol=0)
+
+
+def split_at_the_image(chat, prompt):
+    """The prompt with all that follows its last image token in the branches."""
+    ends = [place for place, token in enumerate(prompt.prefix) if token == chat.handles.image_token]
+    cut = ends[-1] + 1
+    stem = prompt.prefix[cut:]
+    branches = [replace(branch, tokens=stem + branch.tokens) for branch in prompt.branches]
+    return replace(prompt, prefix=prompt.prefix[:cut], branches=branches)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(1, 200))

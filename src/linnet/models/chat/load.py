@@ -19,6 +19,7 @@ from transformers.models.auto import modeling_auto
 from linnet.errors import LinnetError
 from linnet.models.chat import families
 from linnet.models.chat.handles import Handles, longest_list
+from linnet.models.chat.patches import embed_by_product
 from linnet.models.files import ModelFolder, resolve
 from linnet.models.stitched import MODEL_TYPE
 from linnet.models.torchbits import device_of, dtype_of, versions
@@ -90,6 +91,7 @@ def open_chat(
     options |= {"device_map": "auto"} if device == "all" else {}
     loaded = kind.from_pretrained(folder.path, trust_remote_code=trust_remote_code, **options).eval()
     loaded = loaded if device == "all" else loaded.to(place)
+    embed_by_product(loaded)
     limits = {"min_pixels": min_pixels, "max_pixels": max_pixels, "max_tiles": max_tiles}
     processor = _processor(folder, limits, trust_remote_code) if seeing else None
     parts = families.handles(loaded) if seeing else text_handles(loaded)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -28,6 +31,27 @@ def sum_options(logprob: Tensor, reads: Reads, n_options: int, normalise: bool) 
     if not normalise:
         return sums
     return sums / np.bincount(reads.owner, minlength=n_options).clip(min=1)
+
+
+def states_read(hidden: Tensor, reads: Reads) -> tuple[Tensor, Reads]:
+    """The distinct places that are read, as one row (1, p, d), and the reads in that row."""
+    places, index = np.unique(reads.row * hidden.shape[1] + reads.place, return_inverse=True)
+    picked = hidden.flatten(0, 1)[torch.as_tensor(places, device=hidden.device)]
+    return picked[None], replace(reads, row=np.zeros_like(reads.row), place=index)
+
+
+def in_one_row(parts: Sequence[tuple[Tensor, Reads]], options: Sequence[int]) -> tuple[Tensor, Reads]:
+    """Rows of `states_read` of several forwards as one, so that the head's weights are gone through once.
+
+    options: how many each forward has; they are counted on from one to the next.
+    """
+    places = np.cumsum([0, *(states.shape[1] for states, _ in parts)])
+    owners = np.cumsum([0, *options])
+    moved = [
+        (reads.row, reads.place + place, reads.target, reads.owner + owner)
+        for (_, reads), place, owner in zip(parts, places, owners, strict=False)
+    ]
+    return torch.cat([states for states, _ in parts], 1), Reads(*np.concatenate(moved, 1))
 
 
 def token_logprob(handles: Handles, hidden: Tensor, reads: Reads) -> Tensor:
