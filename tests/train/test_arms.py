@@ -167,6 +167,13 @@ def test_figures_are_means_over_seeds(tmp_path):
     assert rows["a"]["steps"] == 3
 
 
+def test_arms_with_fewer_seeds_are_paired_on_those_that_both_have(tmp_path):
+    rows = experiment(tmp_path / "e", {"a": [[0.5] * 8, [0.7] * 8], "b": [[0.6] * 8]})
+    assert rows["b"]["seeds"] == [0]
+    assert rows["b"]["hca"]["difference"]["value"] == pytest.approx(0.1)
+    assert rows["b"]["hca"]["seed_std"] is None
+
+
 def test_intervals_are_over_species_too(tmp_path):
     shares = [0.2, 0.4, 0.6, 0.8, 1.0, 0.0, 0.5, 0.5]
     rows = experiment(tmp_path / "e", {"a": [shares, shares], "b": [shares, shares]})

@@ -63,7 +63,7 @@ def _cell(out: Path, about: dict[str, Any], cell: str) -> list[dict[str, Any]]:
     splits = list(dict.fromkeys(split for runs in found.values() for run in runs.values() for split in run))
     rows = []
     for split in splits:
-        drawn = {arm: _drawn(runs, split) for arm, runs in found.items()}
+        drawn = {arm: _drawn(runs, split, len(about["seeds"])) for arm, runs in found.items()}
         base = drawn.get(about["against"] or "", {})
         for arm in found:
             if drawn[arm]:
@@ -89,10 +89,10 @@ def _cost(folder: Path, seeds: list[int]) -> dict[str, float]:
     return {name: float(np.mean([one[name] for one in told])) for name in ("steps", "seconds")}
 
 
-def _drawn(runs: dict[int, dict[str, Path]], split: str) -> dict[int, dict[str, np.ndarray]]:
-    """By seed and figure: its value first, then its value on each of RESAMPLES x seeds draws of species."""
+def _drawn(runs: dict[int, dict[str, Path]], split: str, n_seeds: int) -> dict[int, dict[str, np.ndarray]]:
+    """By seed and figure: its value first, then its value on RESAMPLES draws of species for each seed."""
     there = {seed: files[split] for seed, files in runs.items() if split in files}
-    return {seed: _of_run(path, RESAMPLES * len(runs), seed) for seed, path in there.items()}
+    return {seed: _of_run(path, RESAMPLES * n_seeds, seed) for seed, path in there.items()}
 
 
 def _of_run(path: Path, n_resamples: int, seed: int) -> dict[str, np.ndarray]:
