@@ -62,11 +62,16 @@ class Watched(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Every term of the objective beside the loss, as means since the last time."""
-        if "loss" in logs and self.parts:
-            for name in self.parts[0]:
-                logs[name] = float(torch.stack([parts[name] for parts in self.parts]).mean())
+        if "loss" in logs:
+            logs |= means(self.parts)
             self.parts = []
         super().log(logs, *args, **kwargs)
+
+
+def means(noted: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Mean of each of the numbers that were noted, nothing for none."""
+    names = noted[0] if noted else {}
+    return {name: float(torch.stack([one[name] for one in noted]).mean()) for name in names}
 
 
 class DualTrainer(Watched):

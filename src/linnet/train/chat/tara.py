@@ -18,6 +18,7 @@ from linnet.train.chat.tara_recipe import Align
 from linnet.train.chat.trainer import ChatTrainer
 from linnet.train.chat.twins import Twins, conflict
 from linnet.train.photos import Unreadable
+from linnet.train.trainer import means
 
 Parts = dict[str, Tensor]
 Main = Callable[[Said, Batch], tuple[Tensor, Parts]]
@@ -127,9 +128,8 @@ class TaraTrainer(ChatTrainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Norms of both gradients and the cosine between them beside the rest."""
-        if "loss" in logs and self.between:
-            for name in self.between[0]:
-                logs[name] = float(torch.stack([found[name] for found in self.between]).mean())
+        if "loss" in logs:
+            logs |= means(self.between)
             self.between = []
         super().log(logs, *args, **kwargs)
 
