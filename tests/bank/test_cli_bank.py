@@ -52,6 +52,21 @@ def test_build_can_leave_photos_out_instead_of_weighing(folder, tmp_path):
     assert (bank.weight == 1).all()
 
 
+def test_held_out_taxa_are_told_kept_and_the_same_whatever_the_split(folder, tmp_path, capsys):
+    words = ("build", "--data", "x", "--hold-out", "level2:1", "--hold-out-seed", 3)
+    assert run(*words, "--out", tmp_path / "b") == 0
+    whole = store.load(tmp_path / "b")
+    held = whole.manifest["held_out"]
+    told = capsys.readouterr().out.splitlines()[1]
+    assert told == f"held out, {held['photos']} photos in split novel: level2 {held['taxa'][0][-1]}"
+    assert len(whole) == 200
+    assert run(*words, "--split", "novel", "--out", tmp_path / "n") == 0
+    novel = store.load(tmp_path / "n")
+    assert set(novel.sample_id) == set(whole.sample_id[whole.split == "novel"])
+    assert novel.manifest["held_out"] == held
+    assert run("build", "--data", "x", "--hold-out-seed", 3, "--out", tmp_path / "c") == 2
+
+
 def test_limited_photos_are_the_same_in_every_order_and_other_with_another_seed(
     folder, tmp_path, monkeypatch
 ):

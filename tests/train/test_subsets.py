@@ -11,10 +11,11 @@ from strategies import taxonomies
 from linnet import data
 from linnet.bank import store
 from linnet.bank.bank import Bank
+from linnet.bank.hold_out import hold_out
 from linnet.bank.make import make
 from linnet.data import ImageSet
 from linnet.errors import LinnetError
-from linnet.taxonomy import Taxonomy, build, path_table
+from linnet.taxonomy import Taxonomy, build, path_table, select
 from linnet.train import samples, sets, subsets
 
 
@@ -69,19 +70,19 @@ def test_ranks_are_withheld(t6):
 def test_taxa_are_found_by_name_and_rank():
     rows = [["O", "F", "G"], ["O", "F", "H"], ["O", "G", "K"]]
     tree = build(path_table(rows, ["order", "family", "genus"]))[0]
-    assert subsets.named(tree, ["H", "family:G"]).tolist() == [tree.find("H")[0], tree.find("G", 1)[0]]
+    assert select.named(tree, ["H", "family:G"]).tolist() == [tree.find("H")[0], tree.find("G", 1)[0]]
     with pytest.raises(
         LinnetError, match=r"'G' in withhold.taxa is 'O > G' and 'O > F > G'; write rank:name"
     ):
-        subsets.named(tree, ["G"])
+        select.named(tree, ["G"])
     with pytest.raises(LinnetError, match="unknown taxon 'Hx'"):
-        subsets.named(tree, ["Hx"])
+        select.named(tree, ["Hx"])
 
 
 @given(taxonomies(gaps=True), st.data())
 def test_a_pruned_taxonomy_is_the_tree_of_the_leaves_that_stay(taxonomy, draws):
     chosen = draws.draw(st.lists(st.integers(0, len(taxonomy) - 1), max_size=3))
-    hidden = subsets.under(taxonomy, np.array(chosen, np.int64))
+    hidden = select.under(taxonomy, np.array(chosen, np.int64))
     below = [any(t in taxonomy.ancestors[k] for t in chosen) for k in range(len(taxonomy))]
     assert hidden.tolist() == below
     if hidden[taxonomy.leaves].all():
@@ -99,7 +100,7 @@ def test_a_pruned_taxonomy_is_the_tree_of_the_leaves_that_stay(taxonomy, draws):
 
 def test_samples_move_to_the_pruned_taxonomy(t6):
     bank = bank_of(t6, 100)
-    hidden = subsets.under(t6, np.array(t6.find("S")))
+    hidden = select.under(t6, np.array(t6.find("S")))
     small, ids = subsets.pruned(t6, hidden)
     moved = subsets.moved(bank, small, ids)
     stay = ~hidden[samples.deepest(bank.lineage)]
@@ -110,7 +111,7 @@ def test_samples_move_to_the_pruned_taxonomy(t6):
 
 def test_labels_above_withheld_taxa_stay(t6):
     bank = bank_of(t6, 100)
-    hidden = subsets.under(t6, np.array(t6.find("S")))
+    hidden = select.under(t6, np.array(t6.find("S")))
     kept = subsets.labelled_above(bank, hidden)
     assert len(kept) == 100
     inside = hidden[samples.deepest(bank.lineage)]
@@ -190,6 +191,21 @@ def test_a_bank_is_training_data_too(tmp_path):
     np.testing.assert_array_equal(of_bank.train.lineage, of_photos.train.lineage)
     assert [of_bank.train.image_path(row) for row in range(3)] == [folder / f"{k}.png" for k in (0, 1, 3)]
     assert of_bank.fingerprint()["taxonomy"] == of_photos.fingerprint()["taxonomy"]
+
+
+def test_what_a_bank_holds_out_is_withheld_and_tested_as_novel(tmp_path):
+    rows = [*ROWS, "train,p,d", "test,o,a", "test,p,d"]
+    images, about = hold_out(
+        data.read("metadata-csv", write_photos(tmp_path / "photos", rows)), ["species:d"]
+    )
+    bank = make(images, "random")
+    store.save(replace(bank, manifest=bank.manifest | {"held_out": about}), tmp_path / "bank")
+    recipe = recipe_for(tmp_path / "bank")
+    found = sets.of_recipe(replace(recipe, data=replace(recipe.data, test=("test", "novel"))))
+    assert sorted(found.taxonomy.names) == ["a", "b", "c", "o", "p"]
+    assert list(found.full.names[found.withheld]) == ["d"]
+    assert {split: len(bank) for split, bank in found.tests.items()} == {"test": 1, "novel": 2}
+    assert len(found.train) == 3
 
 
 def test_an_unknown_split_names_the_splits(tmp_path):

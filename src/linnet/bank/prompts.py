@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -174,6 +175,14 @@ def template(
     if name.startswith("paper-"):
         return _paper(plain, bank, family)
     return {"binary": _binary, "plain": _plain, "fast": _fast}[name](plain)
+
+
+def lines(ranks: Sequence[str], unknown_name: str = "Unknown") -> Template:
+    """The template that asks for all ranks at once, one line each."""
+    words = _wording()["lines"]
+    form = "\n".join(words["line"].format(rank=rank.capitalize(), unknown=unknown_name) for rank in ranks)
+    system = words["system"].format(form=form, unknown=unknown_name, count=len(ranks))
+    return Template("lines", "ranks", "image", words["question"], "", "insect", "insect", system=system)
 
 
 def _ranks(bank: Bank, about: dict[str, Any]) -> tuple[str, ...] | None:

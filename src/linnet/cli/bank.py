@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ EXAMPLES = """\
 examples:
   linnet bank build --data ../shared/data/cub100 --policy balanced --out birds
   linnet bank build --data photos --policy similar --similarity-model openai/clip-vit-base-patch32 --out bank
+  linnet bank build --data ../shared/data/cub100 --hold-out family:2 --hold-out genus:0.1 --out novel-birds
   linnet bank audit birds
   linnet bank audit CUB200_with_similar_choice.jsonl --taxonomy hierarchy_CUB200.json --json
   linnet bank export birds --to lmms-eval --out task
@@ -59,7 +61,13 @@ def _build_arguments(build: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--layout", metavar="L", help="how the folder is laid out; found out if not given")
     build.add_argument("--taxonomy", type=Path, metavar="T", help="take names and options from this file")
-    build.add_argument("--split", default="test", help="which photos; 'all' for every split (default: test)")
+    build.add_argument(
+        "--split", help="which photos; 'all' for every split (default: test, or all with --hold-out)"
+    )
+    build.add_argument(
+        "--hold-out", action="append", metavar="RANK:N", help="make taxa novel: a number, a share or a name"
+    )
+    build.add_argument("--hold-out-seed", type=int, metavar="S", help="seed of what is drawn (default: 0)")
     build.add_argument("--policy", default="balanced", help=f"{_plugins('policies')} (default: balanced)")
     build.add_argument(
         "--options", type=int, default=4, metavar="N", help="options per question (default: 4)"
@@ -94,32 +102,52 @@ def _build(args: argparse.Namespace) -> int:
         raise UsageError("--subsample has no meaning for another policy than balanced")
     if args.similarity_model and args.policy != "similar":
         raise UsageError("--similarity-model has no meaning for another policy than similar")
-    images = _images(args)
+    if args.hold_out_seed is not None and not args.hold_out:
+        raise UsageError("--hold-out-seed has no meaning without --hold-out")
+    images, held = _images(args)
     similarity = _similarity(args.similarity_model, images) if args.similarity_model else None
     bank = make(images, args.policy, args.options, args.seed, similarity, args.name)
     bank = subsample(bank, seed=args.seed) if args.subsample else bank
+    bank = replace(bank, manifest=bank.manifest | held)
     manifest = store.save(bank, args.out)
     told = (
         f"{args.out}: {len(bank):,} samples, {manifest['n_questions']:,} questions at "
         f"{', '.join(bank.taxonomy.level_names)}; policy {args.policy}, seed {args.seed}"
+        + _told_held(manifest)
     )
     print(json.dumps(manifest) if args.json else told)
     return 0
 
 
-def _images(args: argparse.Namespace) -> ImageSet:
+def _told_held(manifest: dict[str, Any]) -> str:
+    if "held_out" not in manifest:
+        return ""
+    held = manifest["held_out"]
+    taxa = zip(held["ranks"], held["taxa"], strict=True)
+    names = ", ".join(f"{rank} {path[-1]}" for rank, path in taxa)
+    return f"\nheld out, {held['photos']:,} photos in split {held['split']}: {names}"
+
+
+def _images(args: argparse.Namespace) -> tuple[ImageSet, dict[str, Any]]:
+    """The photos to ask about, and what was held out, for the manifest."""
     from linnet import data
+    from linnet.bank.hold_out import hold_out
     from linnet.bank.rebase import onto
     from linnet.taxonomy import files
 
     layout = args.layout or data.detect(args.data)
     flat = args.taxonomy is not None and data.is_flat(layout)
     images = data.read(layout, args.data, **({"taxonomy": args.taxonomy} if flat else {}))
-    if args.split != "all":
-        images = images.of_split(args.split)
+    if args.taxonomy and not flat:
+        images = onto(images, files.read(args.taxonomy))
+    held: dict[str, Any] = {}
+    if args.hold_out:
+        images, held["held_out"] = hold_out(images, args.hold_out, args.hold_out_seed or 0)
+    split = args.split or ("all" if args.hold_out else "test")
+    images = images if split == "all" else images.of_split(split)
     if args.limit is not None:
         images = images.subset(_some(images, args.limit, args.seed))
-    return onto(images, files.read(args.taxonomy)) if args.taxonomy and not flat else images
+    return images, held
 
 
 def _some(images: ImageSet, limit: int, seed: int) -> np.ndarray:

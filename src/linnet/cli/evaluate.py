@@ -21,6 +21,7 @@ examples:
   linnet evaluate --model ../shared/models/bird-mobilenet-v2 --bank ../shared/data/cub100 --split test \\
       --labels ../shared/data/cub100/bird_label_map.csv --out runs/birds
   linnet evaluate --model MODEL --bank BANK --limit 200 --decoders independent,top-down:beam=4 --out runs/try
+  linnet evaluate --model MODEL --bank TerraIncognita --split all --protocol terraincognita --out runs/terra
 """
 PHOTOS = ("layout", "split", "policy", "seed")
 CHAT = ("scoring", "answer_format", "rotations", "protocol", "parser")
@@ -62,7 +63,9 @@ def _chat_arguments(group: argparse._ArgumentGroup) -> None:
     add("--scoring", help="auto, packed, cache or separate: how questions share an image (default: auto)")
     add("--answer-format", help="letter, name or open: what the options' scores are of (default: letter)")
     add("--rotations", action="store_true", default=None, help="ask with the options in every cyclic order")
-    add("--protocol", help="score, paper (generated text) or both; served: auto, letter, text")
+    add(
+        "--protocol", help="score, paper (generated text) or both; served: auto, letter, text; terraincognita"
+    )
     add("--parser", help="strict, or legacy for the papers' rule (default: strict)")
 
 
@@ -75,7 +78,7 @@ def _photo_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer what is not answered yet, then print and keep the figures."""
-    from linnet.evaluate import decoders, fingerprint, run_folder, scores, table
+    from linnet.evaluate import decoders, fingerprint, protocols, run_folder, scores, table
     from linnet.evaluate.runner import run as answer
     from linnet.models.open import open_scorer
 
@@ -86,9 +89,11 @@ def run(args: argparse.Namespace) -> int:
     node_scores = None if candidates is None else "full" in candidates
     workers = args.workers or min(os.cpu_count() or 1, 8)
     answer(bank, scorer, args.out, args.batch_size, workers, node_scores, args.overwrite)
-    summary = run_folder.summary_of(run_folder.load(args.out), named, candidates)
+    done = run_folder.load(args.out)
+    own = protocols.own(done)
+    summary = own.summarise(done) if own else run_folder.summary_of(done, named, candidates)
     fingerprint.write_json(args.out / "metrics.json", summary)
-    print(json.dumps(summary) if args.json else table.render(summary))
+    print(json.dumps(summary) if args.json else (own or table).render(summary))
     return 0
 
 

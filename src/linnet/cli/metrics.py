@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.against:
         told, render = _comparison(args), table.render_tests
     elif args.path.is_dir() and args.protocol == "linnet":
-        told, render = _run(args), table.render
+        told, render = _run(args)
     else:
         told, render = _papers(args), table_papers.render
     print(json.dumps(told) if args.json else render(told))
@@ -61,11 +61,13 @@ def _comparison(args: argparse.Namespace) -> dict[str, Any]:
     return run_folder.compare(a, b, _decoders(args), _candidates(args), args.keep_root)
 
 
-def _run(args: argparse.Namespace) -> dict[str, Any]:
-    from linnet.evaluate import run_folder
+def _run(args: argparse.Namespace) -> tuple[dict[str, Any], Callable[[dict[str, Any]], str]]:
+    from linnet.evaluate import protocols, run_folder, table
 
     run = run_folder.load(args.path)
-    return run_folder.summary_of(run, _decoders(args), _candidates(args), args.keep_root)
+    if own := protocols.own(run):
+        return own.summarise(run), own.render
+    return run_folder.summary_of(run, _decoders(args), _candidates(args), args.keep_root), table.render
 
 
 def _papers(args: argparse.Namespace) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class State(IntEnum):
     UNPARSED = 3  # generated text without a recognisable answer
     UNREADABLE = 4  # the image could not be read
     MISSING = 5  # never answered
+    ABSTAINED = 6  # the model said that it does not know
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+UNKNOWN = "Unknown"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _THOUGHT = re.compile(r"^.*</think>|<think>.*$", re.DOTALL)
@@ -47,6 +48,25 @@ def strict(text: str, n_options: int, names: Sequence[str] = ()) -> int | None:
             return found[-1]
     named = _named(said, names)
     return named[0] if len(named) == 1 else None
+
+
+def lines(text: str, keys: Sequence[str]) -> list[str | None]:
+    """What stands after 'key:' at the start of a line, in any case, for each key; None without a line.
+
+    The last line of a key counts. Thoughts up to '</think>' are not part of the answer. This is
+    TerraIncognita's rule (arXiv 2506.03182), in which a missing line means Unknown.
+    """
+    found: dict[str, str] = {}
+    for line in _THOUGHT.sub("", text).splitlines():
+        key, sign, value = line.strip().partition(":")
+        if sign and value.strip():
+            found[key.casefold()] = value.strip()
+    return [found.get(key.casefold()) for key in keys]
+
+
+def abstains(name: str | None) -> bool:
+    """Whether a line names nothing: it is not there, or says Unknown in any case."""
+    return name is None or name.strip().casefold() == UNKNOWN.casefold()
 
 
 def _index(hits: Sequence[re.Match[str]], n_options: int) -> list[int]:

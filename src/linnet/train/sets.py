@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from linnet.bank.bank import Bank
+from linnet.bank.hold_out import held_out
+from linnet.taxonomy import select
 from linnet.taxonomy.tree import Taxonomy
 from linnet.train import samples, subsets
 from linnet.train.dual_recipe import Data, Withhold
@@ -71,7 +73,7 @@ def of_recipe(recipe: WithData) -> Sets:
     about = recipe.data
     bank = samples.read(Path(about.source), about.layout, Path(about.taxonomy) if about.taxonomy else None)
     train, val = _train_and_val(bank, about)
-    gone, above = _withheld(bank.taxonomy, train, about, recipe.withhold)
+    gone, above = _withheld(bank, train, about, recipe.withhold)
     taxonomy, ids = subsets.pruned(bank.taxonomy, gone)
     train = subsets.moved(subsets.labelled_above(train, above), taxonomy, ids)
     train = subsets.without_ranks(train, recipe.withhold.ranks)
@@ -89,17 +91,20 @@ def _train_and_val(bank: Bank, about: Data) -> tuple[Bank, Bank | None]:
     return train, None if about.val is None else samples.of_split(bank, about.val)
 
 
-def _withheld(
-    taxonomy: Taxonomy, train: Bank, about: Data, withhold: Withhold
-) -> tuple[np.ndarray, np.ndarray]:
-    """(n_taxa,) bool: taxa that training does not know of, and taxa whose labels it does not see."""
-    named = subsets.under(taxonomy, subsets.named(taxonomy, withhold.taxa))
+def _withheld(bank: Bank, train: Bank, about: Data, withhold: Withhold) -> tuple[np.ndarray, np.ndarray]:
+    """(n_taxa,) bool: taxa that training does not know of, and taxa whose labels it does not see.
+
+    Taxa that the bank was built without are withheld as if the recipe named them.
+    """
+    taxonomy = bank.taxonomy
+    chosen = [select.named(taxonomy, withhold.taxa), held_out(bank)]
+    named = select.under(taxonomy, np.concatenate(chosen))
     none = np.zeros(len(taxonomy), bool)
     gone, above = (named, none) if withhold.how == "drop" else (none, named)
     unseen = samples.unseen_leaves(taxonomy, train.lineage)
     unseen = unseen[~named[unseen]]
     if about.unseen_leaves == "withhold":
-        return gone | subsets.under(taxonomy, unseen), above
+        return gone | select.under(taxonomy, unseen), above
     if about.unseen_leaves == "refuse":
         samples.refuse_unseen(train, unseen)
     return gone, above

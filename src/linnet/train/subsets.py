@@ -9,7 +9,7 @@ import numpy as np
 
 from linnet.bank.bank import Bank
 from linnet.bank.seeded import keys
-from linnet.errors import LinnetError, unknown
+from linnet.errors import LinnetError
 from linnet.taxonomy.tree import MISSING, Taxonomy
 from linnet.train.samples import deepest
 
@@ -55,37 +55,6 @@ def without_ranks(bank: Bank, ranks: Sequence[str]) -> Bank:
 
 def _labelled(bank: Bank) -> Bank:
     return bank.subset(np.flatnonzero(np.any(bank.lineage >= 0, axis=1)))
-
-
-def named(taxonomy: Taxonomy, names: Sequence[str]) -> np.ndarray:
-    """(m,) ids of taxa written `name` or `rank:name`; raises LinnetError where there is none, or several."""
-    return np.array([_named(taxonomy, name) for name in names], np.int64)
-
-
-def _named(taxonomy: Taxonomy, text: str) -> int:
-    rank, sign, name = text.partition(":")
-    found = taxonomy.find(name, taxonomy.level_index(rank)) if sign else taxonomy.find(text)
-    if not found:
-        raise LinnetError(
-            unknown("taxon", text, f"withhold.taxa of '{taxonomy.name}'", _near(taxonomy, text))
-        )
-    if len(found) > 1:
-        places = " and ".join(f"'{' > '.join(taxonomy.path(taxon))}'" for taxon in found[:2])
-        raise LinnetError(
-            f"'{text}' in withhold.taxa is {places}; write rank:name, or withhold the taxon above"
-        )
-    return found[0]
-
-
-def _near(taxonomy: Taxonomy, text: str) -> list[str]:
-    """A few names to show: those that start alike, else the first."""
-    names = sorted({str(name) for name in taxonomy.names})
-    return [name for name in names if name[:2].lower() == text[:2].lower()][:12] or names[:12]
-
-
-def under(taxonomy: Taxonomy, taxa: np.ndarray) -> np.ndarray:
-    """(n_taxa,) bool: the taxon is one of these or below one."""
-    return np.any(np.isin(taxonomy.ancestors, taxa[taxa >= 0]), axis=1)
 
 
 def labelled_above(bank: Bank, hidden: np.ndarray) -> Bank:

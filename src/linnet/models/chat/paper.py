@@ -11,14 +11,16 @@ from PIL import Image
 
 from linnet.bank.bank import Bank
 from linnet.errors import LinnetError, unknown
-from linnet.models import parsers
+from linnet.models import lines, parsers
 from linnet.models.base import Scored, State
 from linnet.models.chat.generate import generate
+from linnet.models.chat.lines import LinesScorer
 from linnet.models.chat.questions import Poser
 from linnet.models.chat.scorer import ChatScorer
 
-PROTOCOLS = ("score", "paper", "both")
+PROTOCOLS = ("score", "paper", "both", lines.NAME)
 PARSERS = ("strict", "legacy")
+MAX_NEW_TOKENS = 10
 QWEN_SIDE = 1680  # pixels; the papers shrink larger photos for this family
 
 
@@ -139,11 +141,18 @@ def read_statements(replies: list[str]) -> tuple[int | None, State]:
 
 
 def with_protocol(
-    scorer: ChatScorer, protocol: str, parser: str, max_new_tokens: int
-) -> ChatScorer | PaperScorer:
-    """The scorer itself for 'score', answers by text for 'paper', scores with text beside for 'both'."""
+    scorer: ChatScorer, protocol: str, parser: str, max_new_tokens: int | None
+) -> ChatScorer | PaperScorer | LinesScorer:
+    """The scorer itself for 'score', answers by text for 'paper', scores with text beside for 'both'.
+
+    'terraincognita' has all ranks of a photo named in one reply.
+    """
     if protocol not in PROTOCOLS:
         raise LinnetError(unknown("protocol", protocol, "option 'protocol'", PROTOCOLS))
     if parser not in PARSERS:
         raise LinnetError(unknown("parser", parser, "option 'parser'", PARSERS))
-    return scorer if protocol == "score" else PaperScorer(scorer, parser, max_new_tokens, protocol == "both")
+    if protocol == lines.NAME:
+        return LinesScorer(scorer, max_new_tokens or lines.MAX_TOKENS)
+    if protocol == "score":
+        return scorer
+    return PaperScorer(scorer, parser, max_new_tokens or MAX_NEW_TOKENS, protocol == "both")

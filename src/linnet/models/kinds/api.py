@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from linnet.errors import LinnetError, unknown
+from linnet.models import lines
 from linnet.models.api import loop
 from linnet.models.api.cache import Cache, default_folder
 from linnet.models.api.client import Client
 from linnet.models.api.endpoint import endpoint, without_key
 from linnet.models.api.form import Form, find_form
+from linnet.models.api.lines import ServedLines
 from linnet.models.api.patience import Limits
 from linnet.models.api.photo import Encoder
 from linnet.models.api.questions import Wording, family_of
@@ -20,6 +22,7 @@ from linnet.models.api.scorer import ServedScorer
 from linnet.models.chat.variants import ALL
 
 PATIENCE_AT_START = 30.0
+MAX_TOKENS = 10
 PARSERS = ("strict", "legacy")
 
 
@@ -39,7 +42,7 @@ def open(
     family: str | None = None,
     subject: str | None = None,
     rotations: bool = False,
-    max_tokens: int = 10,
+    max_tokens: int | None = None,
     max_side: int | None = None,
     image_format: str = "png",
     concurrency: int = 16,
@@ -53,7 +56,8 @@ def open(
 
     model: 'MODEL@URL', or 'MODEL' with base_url. server: name for cache and fingerprint in place of the
     URL, for servers that move. protocol: 'letter', 'text', or 'auto' for letters where the server gives
-    log-probabilities. max_tokens: length of generated text. timeout: seconds per attempt. patience:
+    log-probabilities; 'terraincognita' for all ranks in one reply. max_tokens: length of generated text, 10
+    if None, 96 for all ranks. timeout: seconds per attempt. patience:
     seconds without any answer after which the run stops. cache: folder of the response cache. extra:
     JSON object of further request fields. template, modality, family, subject, rotations: as in
     `questions.Wording`; the family is read off the model's name where it is not said. The key is read from
@@ -70,12 +74,15 @@ def open(
     encoder = Encoder(image_format, None if max_side is None else int(max_side))
     client = Client(where, limits)
     client.limits = replace(limits, patience=min(limits.patience, PATIENCE_AT_START))
-    form, served_as = loop.run(find_form(client, protocol, int(max_tokens), more))
+    by_lines = protocol == lines.NAME
+    most = int(max_tokens or (lines.MAX_TOKENS if by_lines else MAX_TOKENS))
+    form, served_as = loop.run(find_form(client, "text" if by_lines else protocol, most, more))
     _check(wording, form, where.url)
     client.limits = limits
     client.counts.clear()
     folder = Path(cache).expanduser() if cache else default_folder()
-    return ServedScorer(client, Cache(folder, where), form, served_as, wording, parser, encoder, more)
+    kind = ServedLines if by_lines else ServedScorer
+    return kind(client, Cache(folder, where), form, served_as, wording, parser, encoder, more)
 
 
 def _check(wording: Wording, form: Form, url: str) -> None:

@@ -30,7 +30,7 @@ def open(
     subject: str | None = None,
     protocol: str = "score",
     parser: str = "strict",
-    max_new_tokens: int = 10,
+    max_new_tokens: int | None = None,
     dtype: str = "auto",
     device: str = "auto",
     attention: str = "auto",

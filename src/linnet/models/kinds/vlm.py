@@ -30,7 +30,7 @@ def open(
     subject: str | None = None,
     protocol: str = "score",
     parser: str = "strict",
-    max_new_tokens: int = 10,
+    max_new_tokens: int | None = None,
     dtype: str = "auto",
     device: str = "auto",
     attention: str = "auto",
@@ -49,7 +49,8 @@ def open(
     rotations: ask with the options in every cyclic order and average. length_normalise: divide the
     log-probability of a name by its number of tokens. max_pack_tokens: longest packed row. subject: what the
     images show ('bird'). protocol: 'score'; 'paper' for generated text of `max_new_tokens`, read by `parser`
-    ('strict', or 'legacy' for the papers' rule); 'both' for scores with the text beside them. The rest as in
+    ('strict', or 'legacy' for the papers' rule); 'both' for scores with the text beside them;
+    'terraincognita' for all ranks in one reply. max_new_tokens: 10 if None, 96 for all ranks. The rest as in
     `chat.load.open_chat`.
     """
     return open_as("vlm", **locals())
