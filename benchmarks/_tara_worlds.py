@@ -19,7 +19,7 @@ from linnet.models.stitch import stitch
 from linnet.train.recipe import load
 from linnet.train.tasks import sft
 
-NOVEL, TEST_PHOTOS, NOVEL_PHOTOS = 20, 6, 15  # species held out; photos a species, of known and of novel ones
+NOVEL, TEST_PHOTOS, NOVEL_PHOTOS = 20, 3, 8  # species held out; photos a species, of known and of novel ones
 RANKS = ("order", "family", "genus", "species")
 LANGUAGE = {"hidden": 192, "layers": 4, "heads": 4, "kv_heads": 4, "mlp": 512, "spread": 0.05, "context": 512}
 
