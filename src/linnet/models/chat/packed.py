@@ -92,14 +92,21 @@ def _forward(
     chat: Chat, rows: list[tuple[Prompt, list[Branch]]], side: str, use_cache: bool
 ) -> tuple[Tensor, Reads]:
     """Log-probability of every token that is read, still on the device, and what was read where."""
+    with torch.inference_mode():
+        inputs, layout = packed_inputs(chat, rows, side)
+        hidden = chat.handles.inner(**inputs, use_cache=use_cache)[0]
+        return token_logprob(chat.handles, hidden, layout.reads), layout.reads
+
+
+def packed_inputs(
+    chat: Chat, rows: Sequence[tuple[Prompt, Sequence[Branch]]], side: str = "right"
+) -> tuple[dict[str, Any], Layout]:
+    """What `handles.inner` takes for packed rows, on the model's device, and where their tokens stand."""
     layout = lay_out([(prompt.prefix, part) for prompt, part in rows], chat.tokenizer.pad_token_id or 0, side)
     image = collate([prompt.image for prompt, _ in rows])
     ids = {"input_ids": torch.as_tensor(layout.tokens), "position_ids": positions(chat, layout, image)}
-    with torch.inference_mode():
-        inputs = chat.move({**ids, **image})
-        mask = branch_mask(layout, chat.model.dtype, chat.device)
-        hidden = chat.handles.inner(**inputs, attention_mask=mask, use_cache=use_cache)[0]
-        return token_logprob(chat.handles, hidden, layout.reads), layout.reads
+    inputs = chat.move({**ids, **image})
+    return {**inputs, "attention_mask": branch_mask(layout, chat.model.dtype, chat.device)}, layout
 
 
 def branch_mask(layout: Layout, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:
