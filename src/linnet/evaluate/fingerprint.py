@@ -85,7 +85,12 @@ def load(folder: Path) -> dict[str, Any]:
         raise LinnetError(
             f"{folder} holds no run.json, so it is no run folder; make one with linnet evaluate"
         )
-    return json.loads(path.read_text())
+    return read_json(path)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
