@@ -111,7 +111,10 @@ def orthogonality(tree: Taxonomy, x: np.ndarray, leaf: np.ndarray, seed: int = 0
     """
     rng = np.random.default_rng(seed)
     white = whiten(x)
-    made = {"lda": _tests(tree, white, white, leaf, leaf, rng), "mean": _tests(tree, white, white, leaf, leaf, rng, False)}
+    made = {
+        "lda": _tests(tree, white, white, leaf, leaf, rng),
+        "mean": _tests(tree, white, white, leaf, leaf, rng, False),
+    }
     upper = rng.random(len(leaf)) < SHARE
     made["apart"] = _tests(tree, white[upper], white[~upper], leaf[upper], leaf[~upper], rng)
     mixed = rng.permutation(leaf)
@@ -130,7 +133,9 @@ def _tests(
 ) -> dict[str, Any]:
     """Figures of vectors of parents from `upper` rows and of children from `lower` rows."""
     above, known_above = node_vectors(tree, upper, upper_leaf, lda)
-    below, known_below = (above, known_above) if lower is upper else node_vectors(tree, lower, lower_leaf, lda)
+    below, known_below = (
+        (above, known_above) if lower is upper else node_vectors(tree, lower, lower_leaf, lda)
+    )
     known = known_above & known_below
     found = edges(tree, known)
     other = strangers(tree, found, known, rng)

@@ -59,8 +59,11 @@ def draw(
 
 
 def _cell(
-    pen: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, at: tuple[int, int],
-    value: float | None, word: str,
+    pen: ImageDraw.ImageDraw,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    at: tuple[int, int],
+    value: float | None,
+    word: str,
 ) -> None:
     x, y = at
     fill = BLANK if value is None else colour(value)

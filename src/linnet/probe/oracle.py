@@ -13,15 +13,12 @@ from linnet.bank.bank import NONE, Bank
 from linnet.bank.prompts import Template
 from linnet.evaluate.answers import Answers
 from linnet.evaluate.lineages import Lineages
-from linnet.evaluate.metrics import all_metrics, plain
 from linnet.evaluate.runner import run
 from linnet.evaluate.scores import decode, truth
-from linnet.evaluate.summary import clean_intervals
-from linnet.evaluate.uncertainty import intervals
 from linnet.models.chat.questions import without_leaf
 from linnet.models.chat.scorer import ChatScorer
 from linnet.models.chat.variants import Variant
-from linnet.probe.reading import FIGURES
+from linnet.probe.reading import measured
 
 LEAF, PARENT = "leaf", "parent"
 
@@ -39,7 +36,11 @@ class Told(Template):
             return f"The {self.subject} is {bank.label[row]}. {asked}"
         above = bank.lineage[row, :level]
         known = above[above != NONE]
-        return f"The {self.subject} belongs to {bank.taxonomy.names[known[-1]]}. {asked}" if len(known) else asked
+        return (
+            f"The {self.subject} belongs to {bank.taxonomy.names[known[-1]]}. {asked}"
+            if len(known)
+            else asked
+        )
 
 
 class Oracle:
@@ -108,16 +109,9 @@ def compare(
 
 def figures(bank: Bank, answers: Answers) -> dict[str, Any]:
     """Accuracies per level and over the path, with intervals over resampled leaves; chance beside them."""
-    known = truth(bank)
-    pred = decode(bank, answers, "independent", "four")
-    found = all_metrics(Lineages(bank.taxonomy, known, pred), ("accuracy", "consistency"))
-    kept = {name: found[name] for name in FIGURES}
-    leaf = bank.lineage.max(axis=1)
-    share = np.where(bank.asked, 1 / np.maximum(bank.n_options, 1), 1.0)
-    levels = [float(share[bank.asked[:, k], k].mean()) if bank.asked[:, k].any() else None for k in range(bank.n_levels)]
-    return {
-        "n": len(bank),
-        **plain(kept),
-        "intervals": plain(clean_intervals(intervals(kept, leaf))),
-        "chance": {"level_accuracy": levels, "hca": float(share.prod(axis=1).mean())},
-    }
+    known, leaf = truth(bank), bank.lineage.max(axis=1)
+    lineages = Lineages(bank.taxonomy, known, decode(bank, answers, "independent", "four"))
+    asked, share = bank.asked, np.where(bank.asked, 1 / np.maximum(bank.n_options, 1), 1.0)
+    levels = [float(share[some, k].mean()) if some.any() else None for k, some in enumerate(asked.T)]
+    chance = {"level_accuracy": levels, "hca": float(share.prod(axis=1).mean())}
+    return {"n": len(bank), **measured(lineages, leaf), "chance": chance}

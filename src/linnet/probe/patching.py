@@ -160,11 +160,14 @@ def _turned(patcher: Patcher, level: int, some: list[Pair]) -> list[tuple[int, d
     rows = [pair.row for pair in some]
     own = patcher.prompts(level, rows, rows)
     donors = {
-        name: patcher.prompts(level, rows, [getattr(pair, name) for pair in some]) for name in (RIGHT, STRANGER)
+        name: patcher.prompts(level, rows, [getattr(pair, name) for pair in some])
+        for name in (RIGHT, STRANGER)
     }
     answer = patcher.bank.answer[rows, level]
     said = patcher.choices(donors[RIGHT], lambda layout: {})
-    alike = [len({len(prompts[k].prefix) for prompts in (own, *donors.values())}) == 1 for k in range(len(some))]
+    alike = [
+        len({len(prompts[k].prefix) for prompts in (own, *donors.values())}) == 1 for k in range(len(some))
+    ]
     good = [k for k in range(len(some)) if said[k] == answer[k] and alike[k]]
     if not good:
         return []
@@ -174,7 +177,10 @@ def _turned(patcher: Patcher, level: int, some: list[Pair]) -> list[tuple[int, d
         place.name: [patcher.put(own, place, kept[name][place.name]) == answer for name in (RIGHT, STRANGER)]
         for place in patcher.places
     }
-    return [(rows[k], {name: [bool(t[n]) for t in both] for name, both in made.items()}) for n, k in enumerate(good)]
+    return [
+        (rows[k], {name: [bool(t[n]) for t in both] for name, both in made.items()})
+        for n, k in enumerate(good)
+    ]
 
 
 def _figures(bank: Bank, turned: list[tuple[int, dict[str, list[bool]]]], drawn: int) -> dict[str, Any]:

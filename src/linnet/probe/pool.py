@@ -38,7 +38,9 @@ def pool(states: Tensor, weights: Sequence[int], poolings: Sequence[str]) -> Ten
 def _lengths(total: int, weights: Sequence[int]) -> list[int]:
     whole = sum(weights)
     if not whole or any(total * weight % whole for weight in weights):
-        raise LinnetError(f"{total} states cannot be shared out among photos in proportion to {list(weights)}")
+        raise LinnetError(
+            f"{total} states cannot be shared out among photos in proportion to {list(weights)}"
+        )
     return [total * weight // whole for weight in weights]
 
 

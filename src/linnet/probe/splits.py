@@ -40,16 +40,15 @@ def split(
     """Training and test rows of a bank.
 
     apart: 'photo', or the name of a level whose taxa training and test must not share. Rows of the split
-    'train' are learned from and all others tested; without it half of each leaf's rows are. usable: (n,)
+    'train' are learned from and all others tested; without such rows half of each leaf's are. usable: (n,)
     bool rows that count. shots: training rows per leaf. Raises LinnetError for a split without training or
     test rows, UsageError for an unknown level.
     """
     usable = np.ones(len(bank), bool) if usable is None else usable
     order = np.argsort(keys(map(str, bank.sample_id), seed), kind="stable")
     leaf = bank.lineage.max(axis=1)
-    learn = _learned(bank, leaf, order)
     level = None if apart == PHOTO else _level(bank.taxonomy, apart)
-    test = ~learn
+    learn, test = _sides(bank, leaf, order, level is not None)
     if level is not None:
         known = known_taxa(bank.taxonomy, bank.lineage[:, level], level, seed)
         learn, test = learn & known, test & ~known & (bank.lineage[:, level] >= 0)
@@ -65,13 +64,18 @@ def split(
     return Split(*(np.flatnonzero(rows) for rows in (learn & ~held, held, test)), level)
 
 
-def _learned(bank: Bank, leaf: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _sides(
+    bank: Bank, leaf: np.ndarray, order: np.ndarray, apart: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) bool each: rows that may be learned from, and rows that may be tested."""
     named = bank.split == TRAIN
     if named.any():
-        return named
+        return named, ~named
     everything = np.ones(len(bank), bool)
+    if apart:  # their taxa part them
+        return everything, everything
     place, count = places_within(leaf, order, everything), np.bincount(leaf + 1)[leaf + 1]
-    return 2 * place < count - 1
+    return 2 * place < count - 1, 2 * place >= count - 1
 
 
 def _level(taxonomy: Taxonomy, name: str) -> int:
@@ -116,5 +120,5 @@ def carve(groups: np.ndarray, order: np.ndarray, learn: np.ndarray, whole: bool)
         quota = np.where(count > 1, np.maximum(1, np.round(HELD_OUT * count)), 0)
         return learn & (place < quota[groups])
     first = order[learn[order] & (place[order] == 0)]
-    held = groups[first[: int(round(HELD_OUT * len(first)))]]
+    held = groups[first[: round(HELD_OUT * len(first))]]
     return learn & np.isin(groups, held)

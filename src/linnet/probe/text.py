@@ -1,4 +1,4 @@
-"""The text side: hidden states of prompts that name a leaf and ask for a level, with and without the answer."""
+"""The text side: states of prompts that name a leaf and ask for a level, with and without the answer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def collect(
     leaves = one_row_per_leaf(bank)
     features.claim(folder, about)
     wording = template(WORDING, leaves, "text", family=chat.facts.get("model_type"))
-    prompts = [prompt(chat, leaves, row, level, wording, form) for form in FORMS for row, level in _cells(leaves)]
+    cells = [(row, level) for row in range(len(leaves)) for level in range(leaves.n_levels)]
+    prompts = [prompt(chat, leaves, *cell, wording, form) for form in FORMS for cell in cells]
     done = features.rows_done(folder)
     places = [*blocks_of("language", chat.handles.blocks, TOKENS), Place("normed", chat.handles.norm, TOKENS)]
     with tqdm(total=len(prompts), initial=done, desc="texts", unit="prompt", disable=not progress) as bar:
@@ -72,19 +73,15 @@ def collect(
             bar.update(len(some))
     kept, size = features.load(folder), len(leaves) * leaves.n_levels
     shape = {"n_leaves": len(leaves), "n_levels": leaves.n_levels}
-    return leaves, {
-        form: Form(kept.rows, kept.columns, kept.poolings, first=k * size, **shape) for k, form in enumerate(FORMS)
-    }
+    parts = (kept.rows, kept.columns, kept.poolings)
+    return leaves, {form: Form(*parts, first=k * size, **shape) for k, form in enumerate(FORMS)}
 
 
 def one_row_per_leaf(bank: Bank) -> Bank:
-    """The first row of every leaf."""
+    """The first row of every leaf, all of one split."""
     _, first = np.unique(bank.lineage.max(axis=1), return_index=True)
-    return bank.subset(np.sort(first))
-
-
-def _cells(bank: Bank) -> list[tuple[int, int]]:
-    return [(row, level) for row in range(len(bank)) for level in range(bank.n_levels)]
+    leaves = bank.subset(np.sort(first))
+    return replace(leaves, split=np.full(len(leaves), "text", object))
 
 
 def prompt(chat: Chat, bank: Bank, row: int, level: int, wording: Template, form: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,14 @@ class Labels:
 
     y: Tensor
     n_classes: int
+
+    def where(self, mask: np.ndarray) -> Labels:
+        """The same with no class outside a mask of rows."""
+        return Labels(torch.where(torch.from_numpy(mask), self.y, -1), self.n_classes)
+
+    def to(self, device: str) -> Labels:
+        """The same on a device."""
+        return Labels(self.y.to(device), self.n_classes)
 
     def and_of(self, other: Labels) -> Labels:
         """The labels of these rows and then of others."""

@@ -19,16 +19,16 @@ PRIOR = 0.5  # votes that all classes share, so that no class has a log-probabil
 def fit(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[list[Chosen]]:
     """Votes of the k rows of the largest cosine, each weighing its cosine, as shares; see `probes.fit`."""
     parts = standardised(train, validation, test)
-    return [_place(*(normalize(part, dim=-1) for part in place), labels) for place in zip(*parts, strict=True)]
+    return [
+        _place(*(normalize(part, dim=-1) for part in place), labels) for place in zip(*parts, strict=True)
+    ]
 
 
 def _place(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[Chosen]:
     best = [_choose(validation, train, *pair) for pair in labels]
     both = [first.and_of(held) for first, held in labels]
     learned = torch.cat([train, validation])
-    return [
-        Chosen(k, votes(test, learned, one, [k])[0]) for one, k in zip(both, best, strict=True)
-    ]
+    return [Chosen(k, votes(test, learned, one, [k])[0]) for one, k in zip(both, best, strict=True)]
 
 
 def _choose(validation: Tensor, train: Tensor, first: Labels, held: Labels) -> int:
