@@ -21,9 +21,9 @@ HELP = "find where in a model the tree is readable and where it is lost; the sam
 EXAMPLES = """\
 examples:
   linnet probe --model MODEL --bank photos --places list
-  linnet probe --model ../shared/models/imagenet-mobilenet-v2 --bank ../shared/data/cub100 --out probes/mobilenet
+  linnet probe --model ../shared/models/bird-mobilenet-v2 --bank ../shared/data/cub100 --out probes/birds
   linnet probe --model Qwen/Qwen3-VL-2B-Instruct --bank birds --out probes/qwen3 --text --causal
-  linnet probe --model MODEL --bank photos --out probes/m --places vision,projector --disjoint species --shots 1,4
+  linnet probe --model MODEL --bank photos --out probes/m --places vision --disjoint species --shots 1,4
   linnet probe --compare probes/base probes/sft probes/tara
 """
 

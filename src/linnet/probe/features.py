@@ -85,15 +85,16 @@ def collect(
     if done < len(bank):
         network.prepare(bank)
         images.check(bank, np.arange(len(bank)))
-        eye, todo = _Eye(network), np.arange(done, len(bank))
+        eye, todo, waiting = _Eye(network), np.arange(done, len(bank)), 0
         bar = tqdm(total=len(bank), initial=done, desc="features", unit="photo", disable=not progress)
         with bar:
             for batch in images.ahead(bank, eye, todo, batch_size, workers):
                 n = len(batch.rows) + len(batch.failed)
                 found = _vectors(network, batch, places, poolings)
+                waiting += n
                 if found or (folder / ABOUT).exists():
-                    append(folder, bar.n + n - done, batch.rows - done, found, about, poolings)
-                    done = bar.n + n
+                    append(folder, waiting, batch.rows - done, found, about, poolings)
+                    done, waiting = done + waiting, 0
                 bar.update(n)
     if not (folder / ABOUT).exists():
         raise LinnetError(

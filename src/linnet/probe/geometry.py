@@ -84,7 +84,7 @@ def edges(tree: Taxonomy, known: np.ndarray) -> Edges:
 
 
 def strangers(tree: Taxonomy, found: Edges, known: np.ndarray, rng: np.random.Generator) -> Edges:
-    """The same children, each held against another taxon of its parent's level; without one it is left out."""
+    """The same children, each held against another taxon of its parent's level, where there is one."""
     kept, other = [], []
     for child, parent in zip(found.child, found.parent, strict=True):
         level = tree.at_level(int(tree.level[parent]))

@@ -89,7 +89,7 @@ def states_of(out: Any) -> Tensor:
 
 
 def vectors(place: Place, states: Tensor, batch: Batch, poolings: Sequence[str]) -> Tensor:
-    """(b, p, d) float32 of a place's states in one forward; (b, levels, d) at answers, NaN where not asked."""
+    """(b, p, d) float32 of a place's states in one forward; at answers (b, levels, d), NaN if not asked."""
     rows = torch.tensor(batch.row_of, device=states.device)
     if place.reads == IMAGE:
         return pool(states, batch.weights, poolings)[rows]

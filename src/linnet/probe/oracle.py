@@ -1,4 +1,4 @@
-"""Telling a model the true leaf, or the true parent, shows whether it fails at seeing or at knowing the tree."""
+"""Told the true leaf or parent in words, a model shows whether it fails at seeing or at knowing the tree."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def conditions(scorer: ChatScorer, bank: Bank) -> Iterator[tuple[str, Any, Bank]
     """Name, scorer and bank of every way of asking; all ask the same questions with the same options.
 
     seen: the photo; seen, leaf told: the photo and the leaf in words; seen, parent told; leaf told: the
-    language model alone. The leaf's own question is left out of all, as words give it away; where the parent is
-    told the first level is, which has none.
+    language model alone. The leaf's own question is left out, as words give it away, but for where the
+    parent is told; there the first level is left out, which has no parent.
     """
     rest = without_leaf(bank)
     yield "seen", scorer, rest

@@ -47,7 +47,8 @@ def pairs(bank: Bank, answers: Answers, level: int, most: int = PAIRS, seed: int
     rng = np.random.default_rng((seed, level))
     asked = bank.asked[:, level] & (answers.state[:, level] == State.SCORED)
     right = asked & (answers.choice[:, level] == bank.answer[:, level])
-    taxon, made = bank.lineage[:, level], []
+    taxon = bank.lineage[:, level]
+    made: list[Pair] = []
     for row in rng.permutation(np.flatnonzero(asked & ~right)).tolist():
         same, other = np.flatnonzero(right & (taxon == taxon[row])), np.flatnonzero(taxon != taxon[row])
         if len(same) and len(other) and len(made) < most:
@@ -61,8 +62,8 @@ class Patcher:
     def __init__(self, network: Network, bank: Bank) -> None:
         if not network.packs:
             raise LinnetError(
-                f"'{network.chat.facts['model']}' takes no mask of branches, so states of its options cannot be "
-                "exchanged; leave out the patching"
+                f"'{network.chat.facts['model']}' takes no mask, so its states cannot be exchanged; "
+                "leave out --causal"
             )
         self.network, self.chat, self.bank = network, network.chat, bank
         self.places = [place for place in network.places() if place.name not in ("normed", "answer.normed")]
@@ -136,8 +137,8 @@ def patch(
 ) -> dict[str, Any]:
     """Per level and place the share of wrong answers that the states of a right one turn right.
 
-    The donor is another photo of the same taxon, asked the wrong one's very question; pairs whose donor gets it
-    wrong, and pairs of photos with different numbers of image tokens, are left out and counted. `stranger`
+    The donor is another photo of the same taxon, asked the wrong one's very question; pairs whose donor gets
+    it wrong, and pairs of photos with different numbers of image tokens, are left out and counted. `stranger`
     is the same with a photo of another taxon: what turns by being disturbed. Intervals are at 95 % over
     resampled leaves. Source of the method: causal tracing, Meng et al. 2022 (NeurIPS).
     """

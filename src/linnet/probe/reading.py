@@ -48,9 +48,9 @@ def read(
         jobs = [(t, level) for t in range(len(wanted)) for level in group]
         classes = {(t, level): wanted[t].classes(split.learned, level) for t, level in jobs}
         labels = [_labels(wanted[t], split, level, classes[t, level], known) for t, level in jobs]
-        parts = [torch.from_numpy(np.nan_to_num(part)).to(device)[None] for part in known]
+        train, held, seen = (torch.from_numpy(np.nan_to_num(part)).to(device)[None] for part in known)
         moved = [(a.to(device), b.to(device)) for a, b in labels]
-        for (t, level), found in zip(jobs, probes.fit(kind, *parts, moved)[0], strict=True):
+        for (t, level), found in zip(jobs, probes.fit(kind, train, held, seen, moved)[0], strict=True):
             scores[t][:, classes[t, level]] = found.logprob.double().cpu().numpy()
             settings[t][bank.taxonomy.level_names[level]] = found.setting
     told = {"place": place, "pooling": pooling, "probe": kind}

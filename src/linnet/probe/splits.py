@@ -61,12 +61,10 @@ def split(
             f"give photos of a split '{TRAIN}' and of another, or at least two of every leaf"
         )
     held = carve(leaf if level is None else bank.lineage[:, level], order, learn, level is not None)
-    return Split(*(np.flatnonzero(rows) for rows in (learn & ~held, held, test)), level)
+    return Split(np.flatnonzero(learn & ~held), np.flatnonzero(held), np.flatnonzero(test), level)
 
 
-def _sides(
-    bank: Bank, leaf: np.ndarray, order: np.ndarray, apart: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _sides(bank: Bank, leaf: np.ndarray, order: np.ndarray, apart: bool) -> tuple[np.ndarray, np.ndarray]:
     """(n,) bool each: rows that may be learned from, and rows that may be tested."""
     named = bank.split == TRAIN
     if named.any():
@@ -111,8 +109,8 @@ def known_taxa(taxonomy: Taxonomy, taxon: np.ndarray, level: int, seed: int = 0)
 def carve(groups: np.ndarray, order: np.ndarray, learn: np.ndarray, whole: bool) -> np.ndarray:
     """(n,) bool: training rows held out to choose settings on.
 
-    Of each group about a fifth of its rows, at least one where it has two; with `whole`, a fifth of the groups
-    with all their rows, so that choosing is done as testing is.
+    Of each group about a fifth of its rows, at least one where it has two; with `whole`, a fifth of the
+    groups with all their rows, so that choosing is done as testing is.
     """
     place = places_within(groups, order, learn)
     count = np.bincount(groups[learn], minlength=int(groups.max()) + 1)

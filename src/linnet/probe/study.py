@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ def readings(
         wanted = targets(bank, job.split, controls if job.shots is None else (), settings.seed)
         options = (bank, job.split, wanted, job.probe, job.pooling, settings.device)
         key = ["reading", *job.key, settings.disjoint, controls, settings.seed]
-        told = kept.once(key, lambda job=job, o=options: reading.read(found[job.weights], job.place, *o))
+        told = kept.once(key, partial(reading.read, found[job.weights], job.place, *options))
         made += [entry | {"weights": job.weights, "shots": job.shots} for entry in told]
     return made
 

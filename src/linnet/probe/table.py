@@ -11,10 +11,10 @@ from linnet.probe import heatmap
 from linnet.probe.targets import READ, REGROUPED, SHUFFLED, TRUE
 
 LEGEND = (
-    "Probes see the whole vocabulary of a level; path: every level right, each on its own; joint: the best path",
-    "of the tree; torn: answers that contradict each other; offered: path among the options of the questions.",
-    "shuffled: training labels dealt out anew (chance). tree: accuracy less that on regrouped labels, where",
-    "leaves swapped places in the tree: what is more than knowing the leaves, mean over the levels above them.",
+    "Probes see the whole vocabulary of a level; path: every level right, each on its own; joint: the best",
+    "path of the tree; torn: answers that contradict each other; offered: path among the questions' options;",
+    "shuffled: path where training labels were dealt out anew; tree: mean over the levels above the leaves",
+    "of the accuracy less that on regrouped labels, where leaves swapped places: more than the leaves.",
 )
 
 
@@ -25,7 +25,7 @@ def main_readings(told: dict[str, Any], labels: str = TRUE, weights: str = "own"
         for r in told["readings"]
         if r["shots"] is None and r["labels"] == labels and r["weights"] == weights
     ]
-    first = next(iter(of_all), {})
+    first: dict[str, Any] = next(iter(of_all), {})
     main = {name: first.get(name) for name in ("probe", "pooling")}
     return [r for r in of_all if r["probe"] == main["probe"] and r["pooling"] == main["pooling"]]
 
@@ -198,7 +198,7 @@ def _text(told: dict[str, Any]) -> list[str]:
         ]
         for r in true
     ]
-    title = f"text side: prompts that name a leaf, tested on {side['test']} leaves that training did not have; in %"
+    title = f"text side: prompts that name a leaf, tested on {side['test']} leaves unseen in training; in %"
     return [title, *aligned([["prompt", "place", *levels, "path"], *rows], left=2)]
 
 

@@ -71,10 +71,11 @@ def collect(
             found = _states(chat, places, some)
             features.append(folder, len(some), np.arange(len(some)), found, about)
             bar.update(len(some))
-    kept, size = features.load(folder), len(leaves) * leaves.n_levels
-    shape = {"n_leaves": len(leaves), "n_levels": leaves.n_levels}
-    parts = (kept.rows, kept.columns, kept.poolings)
-    return leaves, {form: Form(*parts, first=k * size, **shape) for k, form in enumerate(FORMS)}
+    kept, n, levels = features.load(folder), len(leaves), leaves.n_levels
+    return leaves, {
+        form: Form(kept.rows, kept.columns, kept.poolings, first=k * n * levels, n_leaves=n, n_levels=levels)
+        for k, form in enumerate(FORMS)
+    }
 
 
 def one_row_per_leaf(bank: Bank) -> Bank:

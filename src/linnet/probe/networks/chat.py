@@ -1,4 +1,4 @@
-"""A chat model has vision blocks, a projector, language blocks at the image tokens, and the answers' tokens."""
+"""A chat model has vision blocks, a projector, and language blocks at image tokens and at answers."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from linnet.probe.probes._labels import MIDDLE, Chosen, Labels, Pairs, sharpest,
 
 def fit(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[list[Chosen]]:
     """Minus the squared distance to each mean, per entry, times a sharpness, as logits; see `probes.fit`."""
-    parts = standardised(train, validation, test)
-    return [_place(*place, labels) for place in zip(*parts, strict=True)]
+    parts = zip(*standardised(train, validation, test), strict=True)
+    return [_place(mine, held, seen, labels) for mine, held, seen in parts]
 
 
 def _place(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[Chosen]:

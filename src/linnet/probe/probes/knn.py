@@ -18,10 +18,9 @@ PRIOR = 0.5  # votes that all classes share, so that no class has a log-probabil
 
 def fit(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[list[Chosen]]:
     """Votes of the k rows of the largest cosine, each weighing its cosine, as shares; see `probes.fit`."""
-    parts = standardised(train, validation, test)
-    return [
-        _place(*(normalize(part, dim=-1) for part in place), labels) for place in zip(*parts, strict=True)
-    ]
+    parts = (normalize(part, dim=-1) for part in standardised(train, validation, test))
+    places = zip(*parts, strict=True)
+    return [_place(mine, held, seen, labels) for mine, held, seen in places]
 
 
 def _place(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[Chosen]:

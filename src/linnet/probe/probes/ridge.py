@@ -19,8 +19,8 @@ def fit(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[
     The penalty is the one with the most validation rows right, the largest of equal ones. The scores, times
     the sharpness of the least validation loss, are logits.
     """
-    parts = standardised(train, validation, test)
-    return [_place(*place, labels) for place in zip(*parts, strict=True)]
+    parts = zip(*standardised(train, validation, test), strict=True)
+    return [_place(mine, held, seen, labels) for mine, held, seen in parts]
 
 
 def _place(train: Tensor, validation: Tensor, test: Tensor, labels: Pairs) -> list[Chosen]:
