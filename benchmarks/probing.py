@@ -1,13 +1,13 @@
-"""How fast probes are fitted and features taken, and how probes read real photographs: python benchmarks/probing.py
+"""How fast probes are fitted and features taken, and what probes read of birds: python benchmarks/probing.py
 
-    python benchmarks/probing.py --only fit          30 places x 6 levels on 5,000 x 1,024 features, and scikit-learn
+    python benchmarks/probing.py --only fit          30 places x 6 levels, 5,000 x 1,024, and scikit-learn
     python benchmarks/probing.py --only extraction   hooks at every place against the bare forward
     python benchmarks/probing.py --only birds        the two shared MobileNets on the shared bird photos
 
-`fit` compares with LogisticRegression fitted for one place and level after another: `one_c` is a single fit at a
-C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is what Linnet
-does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and the whole pass
-from photo files to the file of vectors. Parts that are not run keep their figures.
+`fit` compares with LogisticRegression fitted for one place and level after another: `one_c` is a single fit
+at a C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is what
+Linnet does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and the
+whole pass from photo files to the file of vectors. Parts that are not run keep their figures.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def _turns(network: Any, bank: Any, batch: int, turns: int) -> dict[str, Any]:
             seconds[name].append(_forwards(network, items, batch, wanted))
         with tempfile.TemporaryDirectory() as place:
             start = time.perf_counter()
-            features.collect(network, bank, Path(place) / "f", {}, names, batch_size=batch, progress=False)
+            out = Path(place) / "features"
+            features.collect(network, bank, out, {}, names, batch_size=batch, progress=False)
             seconds["whole"].append(time.perf_counter() - start)
     rates = {f"{name}_photos_per_s": len(bank) / float(np.median(found)) for name, found in seconds.items()}
     shares = {f"{name}_over_bare": _ratio(seconds["bare"], seconds[name]) for name in ("hooks", "whole")}
@@ -190,11 +191,8 @@ def _turns(network: Any, bank: Any, batch: int, turns: int) -> dict[str, Any]:
 
 def _forwards(network: Any, items: list[Any], batch: int, wanted: tuple[str, ...]) -> float:
     """Seconds of the forwards of all photos, inputs ready, with hooks at the wanted places."""
-    chosen, spent, step = (
-        [place for place in network.places() if place.name in wanted],
-        0.0,
-        network.step or batch,
-    )
+    chosen = [place for place in network.places() if place.name in wanted]
+    spent, step = 0.0, network.step or batch
     with torch.inference_mode():
         for start in range(0, len(items), step):
             rows = np.arange(start, min(start + step, len(items)))

@@ -110,7 +110,7 @@ def carve(groups: np.ndarray, order: np.ndarray, learn: np.ndarray, whole: bool)
     """(n,) bool: training rows held out to choose settings on.
 
     Of each group about a fifth of its rows, at least one where it has two; with `whole`, a fifth of the
-    groups with all their rows, so that choosing is done as testing is.
+    groups with all their rows (one of three or four), so that choosing is done as testing is.
     """
     place = places_within(groups, order, learn)
     count = np.bincount(groups[learn], minlength=int(groups.max()) + 1)
@@ -118,5 +118,6 @@ def carve(groups: np.ndarray, order: np.ndarray, learn: np.ndarray, whole: bool)
         quota = np.where(count > 1, np.maximum(1, np.round(HELD_OUT * count)), 0)
         return learn & (place < quota[groups])
     first = order[learn[order] & (place[order] == 0)]
-    held = groups[first[: round(HELD_OUT * len(first))]]
+    many = max(round(HELD_OUT * len(first)), int(len(first) > 2))
+    held = groups[first[:many]]
     return learn & np.isin(groups, held)
