@@ -5,9 +5,9 @@
     python benchmarks/probing.py --only birds        the two shared MobileNets on the shared bird photos
 
 `fit` compares with LogisticRegression fitted for one place and level after another: `one_c` is a single fit
-at a C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is what
-Linnet does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and the
-whole pass from photo files to the file of vectors. Parts that are not run keep their figures.
+at a C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is
+what Linnet does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and
+the whole pass from photo files to the file of vectors. Parts that are not run keep their figures.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from linnet.evaluate import answers as store
 from linnet.evaluate.fingerprint import of_bank
 from linnet.probe import oracle, patching, reading, text, tree_fit
 from linnet.probe.kept import Kept
+from linnet.probe.places import PIXELS, chosen
 from linnet.probe.splits import split
 from linnet.probe.targets import targets
 
@@ -50,14 +51,14 @@ def text_side(bank: Bank, network: Any, out: Path, settings: Settings, kept: Kep
 def tests(bank: Bank, network: Any, out: Path, settings: Settings, kept: Kept) -> dict[str, Any]:
     """Oracle prompts and exchanged states on the test rows; needs their own answers below `out`."""
     scorer, options = network.scorer, (settings.batch_size, settings.workers, settings.progress)
-    answers = store.read(out / "own" / "answers.arrow", bank)
+    answers = store.read(out / "own" / settings.side / "answers.arrow", bank)
 
     def patched() -> dict[str, Any]:
-        return patching.patch(
-            network, bank, answers, settings.patched, seed=settings.seed, progress=settings.progress
-        )
+        names = chosen(settings.places, [PIXELS, *(place.name for place in network.places())])
+        more = {"seed": settings.seed, "progress": settings.progress}
+        return patching.patch(network, bank, answers, names, settings.patched, **more)
 
     return {
-        "told": oracle.compare(scorer, bank, out / "told", *options),
-        "patching": kept.once(["patching", settings.patched, settings.seed], patched),
+        "told": oracle.compare(scorer, bank, out / "told" / settings.side, *options),
+        "patching": kept.once(["patching", settings.side, settings.patched], patched),
     }

@@ -59,14 +59,17 @@ def pairs(bank: Bank, answers: Answers, level: int, most: int = PAIRS, seed: int
 class Patcher:
     """Asks one question of several photos, with states of other photos at one place."""
 
-    def __init__(self, network: Network, bank: Bank) -> None:
+    def __init__(self, network: Network, bank: Bank, names: Sequence[str] | None = None) -> None:
         if not network.packs:
             raise LinnetError(
                 f"'{network.chat.facts['model']}' takes no mask, so its states cannot be exchanged; "
                 "leave out --causal"
             )
         self.network, self.chat, self.bank = network, network.chat, bank
-        self.places = [place for place in network.places() if place.name not in ("normed", "answer.normed")]
+        places = [
+            place for place in network.places() if not place.name.endswith("normed")
+        ]  # no block follows
+        self.places = [place for place in places if names is None or place.name in names]
         network.prepare(bank)
 
     def prompts(self, level: int, rows: Sequence[int], photos: Sequence[int]) -> list[Prompt]:
@@ -130,19 +133,20 @@ def patch(
     network: Network,
     bank: Bank,
     answers: Answers,
+    names: Sequence[str] | None = None,
     most: int = PAIRS,
     batch_size: int = BATCH,
     seed: int = 0,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Per level and place the share of wrong answers that the states of a right one turn right.
+    """Per level and place (all, or those named) the share of wrong answers that a right one's states turn.
 
     The donor is another photo of the same taxon, asked the wrong one's very question; pairs whose donor gets
     it wrong, and pairs of photos with different numbers of image tokens, are left out and counted. `stranger`
     is the same with a photo of another taxon: what turns by being disturbed. Intervals are at 95 % over
     resampled leaves. Source of the method: causal tracing, Meng et al. 2022 (NeurIPS).
     """
-    patcher = Patcher(network, bank)
+    patcher = Patcher(network, bank, names)
     jobs = {k: pairs(bank, answers, k, most, seed) for k in range(bank.n_levels)}
     made: dict[str, Any] = {"places": [place.name for place in patcher.places], "levels": {}}
     total = sum(map(len, jobs.values()))

@@ -21,7 +21,7 @@ from linnet.probe import features, geometry, networks, reading, tree_fit
 from linnet.probe import splits as split_rules
 from linnet.probe.features import Features
 from linnet.probe.kept import Kept
-from linnet.probe.places import ANSWER, PIXELS, chosen
+from linnet.probe.places import PIXELS, chosen
 from linnet.probe.pool import checked
 from linnet.probe.splits import Split
 from linnet.probe.targets import CONTROLS, targets
@@ -58,6 +58,11 @@ class Settings:
     device: str = "cpu"
     progress: bool = True
 
+    @property
+    def side(self) -> str:
+        """Name of what decides which rows are tested."""
+        return f"{self.disjoint}-{self.seed}"
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -87,6 +92,10 @@ def study(
     """
     scorer = reopen()
     network = networks.of(scorer)
+    if (settings.text or settings.causal) and not hasattr(network, "chat"):
+        raise LinnetError(
+            "the text side and the causal tests need a chat model; leave out --text and --causal, or give one"
+        )
     known = [PIXELS, *(place.name for place in network.places())]
     names, poolings = chosen(settings.places, known), checked(settings.pool)
     about = fingerprint.of(bank, scorer.describe(), True) | {"places": names, "pool": poolings}
@@ -135,7 +144,7 @@ def _figures(
         "unreadable": int((~readable(found["own"])).sum()),
         "disjoint": settings.disjoint,
         "readings": readings(bank, found, split, settings, kept),
-        "own": own_answers(bank.subset(split.test), scorer, out / "own", settings),
+        "own": own_answers(bank.subset(split.test), scorer, out / "own" / settings.side, settings),
     }
     if settings.shape:
         made["geometry"] = shapes(bank, found["own"], split, settings, kept)
@@ -187,13 +196,14 @@ def _jobs(bank: Bank, found: dict[str, Features], split: Split, settings: Settin
                         yield Job(weights, place, pooling, settings.probes[0], shots, part)
 
 
-def own_answers(bank: Bank, scorer: Scorer, out: Path, settings: Settings) -> dict[str, Any] | None:
-    """Figures of the model's own answers about the test rows, None for a model that cannot answer them."""
+def own_answers(bank: Bank, scorer: Scorer, out: Path, settings: Settings) -> dict[str, Any]:
+    """Figures of the model's own answers about the test rows, or why it has none of this taxonomy."""
     try:
-        answers = answer(bank, scorer, out, settings.batch_size, settings.workers, progress=settings.progress)
+        scorer.prepare(bank)
     except LinnetError as error:
         return {"cannot": str(error)}
-    return reading.answered(bank, answers)
+    options = (settings.batch_size, settings.workers)
+    return reading.answered(bank, answer(bank, scorer, out, *options, progress=settings.progress))
 
 
 # ---- geometry ----
@@ -210,6 +220,8 @@ def shapes(
         def shape(place: str = place) -> dict[str, Any]:
             x = seen.of(place, level, seen.poolings[0])[split.learned]
             rows = np.isfinite(x).all(axis=1)
+            if not rows.any() or not x[rows].std(axis=0).any():  # one and the same vector for all
+                return {}
             fitted = tree_fit.fit(bank.taxonomy, x[rows], leaf[rows], settings.seed)
             told = geometry.orthogonality(bank.taxonomy, x[rows], leaf[rows], settings.seed)
             return {**fitted, "orthogonality": told}
@@ -227,10 +239,6 @@ def _of_chat(
     """The text side and the causal tests, which need a chat model."""
     if not settings.text and not settings.causal:
         return {}
-    if not hasattr(network, "chat"):
-        raise LinnetError(
-            f"the text side and the causal tests need a chat model, and this has no {ANSWER} places"
-        )
     from linnet.probe import causal
 
     made: dict[str, Any] = {}

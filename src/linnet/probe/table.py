@@ -163,7 +163,7 @@ def _geometry(told: dict[str, Any]) -> list[str]:
         "leaves shuffled",
         "stranger",
     ]
-    rows = [_shape(place, shape) for place, shape in told["geometry"].items()]
+    rows = [_shape(place, shape) for place, shape in told["geometry"].items() if shape]
     return ["geometry: agreement with the tree, and directions along its edges", *aligned([head, *rows])]
 
 
