@@ -210,7 +210,7 @@ def _forwards(network: Any, items: list[Any], batch: int, wanted: tuple[str, ...
 
 
 def birds(work: Path) -> dict[str, Any]:
-    """Four independent probes on pooled features of the two shared networks, and the best path of the tree."""
+    """Four independent probes on pooled features of the two shared networks, and the best path."""
     bank, made = make(data.read("metadata-csv", SHARED / "data/cub100")), {}
     for name, reference in REFERENCE.items():
         network = networks.of(open_scorer(str(SHARED / f"models/{name}-mobilenet-v2"), device="cpu"))
