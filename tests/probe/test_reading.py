@@ -64,3 +64,19 @@ def test_a_model_that_scores_perfectly_is_answered_perfectly(planted, planted_ba
     told = reading.answered(part, run(part, planted, tmp_path / "run", progress=False))
     assert told["full"]["independent"]["level_accuracy"][0] == pytest.approx(1, abs=0.1)
     assert told["states"]["scored"] == int(part.asked.sum())
+
+
+def test_a_level_whose_question_is_not_asked_has_no_figure(seen, planted_bank, split):
+    """Vectors per level, as at answers, with none for species."""
+    x = seen.of("vision.1", 0)
+    cube = np.stack([x, x, np.full_like(x, np.nan)], axis=1)
+    answers = replace(
+        seen,
+        rows=cube.reshape(len(x), -1),
+        columns={"answer.1": {"start": 0, "shape": list(cube.shape[1:]), "per": "level"}},
+    )
+    found = read(answers, planted_bank, split, "answer.1")
+    assert found["status"] == ["read", "read", "not asked"]
+    assert found["full"]["independent"]["level_accuracy"][2] is None
+    same = read(seen, planted_bank, split)["full"]["independent"]["level_accuracy"]
+    np.testing.assert_allclose(found["full"]["independent"]["level_accuracy"][:2], same[:2], atol=0.02)

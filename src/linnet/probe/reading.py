@@ -45,6 +45,9 @@ def read(
     levels = wanted[0].levels
     for group in [[level] for level in levels] if features.per_level(place) else [levels] if levels else []:
         known = [vectors(features, place, group[0], rows, pooling) for rows in _rows(split)]
+        if not np.isfinite(known[0]).all(1).any():
+            wanted = [one.without(group) for one in wanted]
+            continue
         jobs = [(t, level) for t in range(len(wanted)) for level in group]
         classes = {(t, level): wanted[t].classes(split.learned, level) for t, level in jobs}
         labels = [_labels(wanted[t], split, level, classes[t, level], known) for t, level in jobs]

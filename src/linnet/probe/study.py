@@ -98,6 +98,7 @@ def study(
         )
     known = [PIXELS, *(place.name for place in network.places())]
     names, poolings = chosen(settings.places, known), checked(settings.pool)
+    split_rules.split(bank, settings.disjoint, seed=settings.seed)  # refuses before hours of features
     about = fingerprint.of(bank, scorer.describe(), True) | {"places": names, "pool": poolings}
     with alone(out):
         fingerprint.claim(out, about, overwrite, PARTS, "features")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from linnet.taxonomy.tree import Taxonomy
 
 TRUE, SHUFFLED, REGROUPED = "true", "shuffled", "regrouped"
 CONTROLS = (SHUFFLED, REGROUPED)
-READ, TRIVIAL, DISJOINT, EMPTY = "read", "trivial", "disjoint", "empty"
+READ, TRIVIAL, DISJOINT, EMPTY, ABSENT = "read", "trivial", "disjoint", "empty", "not asked"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Target:
 
     lineage: (n, L) taxon per level, NONE where a row has none. status: per level READ; TRIVIAL where all rows
     have one taxon, so that there is nothing to read; DISJOINT where test taxa are kept from training; EMPTY
-    where no training row has a taxon.
+    where no training row has a taxon; ABSENT where a place has no vector, as its question is not asked.
     """
 
     name: str
@@ -36,6 +37,11 @@ class Target:
     def levels(self) -> list[int]:
         """The levels that are read."""
         return [level for level, status in enumerate(self.status) if status == READ]
+
+    def without(self, levels: Sequence[int]) -> Target:
+        """The same where some levels have no vectors."""
+        status = tuple(ABSENT if k in levels else found for k, found in enumerate(self.status))
+        return replace(self, status=status)
 
     def classes(self, rows: np.ndarray, level: int) -> np.ndarray:
         """(C,) taxa of a level among some rows, ascending."""
