@@ -55,8 +55,9 @@ def tests(bank: Bank, network: Any, out: Path, settings: Settings, kept: Kept) -
 
     def patched() -> dict[str, Any]:
         names = chosen(settings.places, [PIXELS, *(place.name for place in network.places())])
-        more = {"seed": settings.seed, "progress": settings.progress}
-        return patching.patch(network, bank, answers, names, settings.patched, **more)
+        return patching.patch(
+            network, bank, answers, names, settings.patched, seed=settings.seed, progress=settings.progress
+        )
 
     return {
         "told": oracle.compare(scorer, bank, out / "told" / settings.side, *options),
