@@ -100,7 +100,7 @@ def test_places_are_listed_and_unknown_ones_refused(planted_model, tmp_path, cap
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--probes", "mlp"], "unknown probe 'mlp' in --probes; probes: centroid, knn, ridge."),
+        (["--probes", "mlp"], "unknown probe 'mlp' in --probes; probes: centroid, knn, lda, ridge."),
         (
             ["--controls", "noise"],
             "unknown control 'noise' in --controls; controls: shuffled, regrouped, random.",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from linnet.errors import UsageError
 from linnet.probe import probes
-from linnet.probe.probes import Labels
+from linnet.probe.probes import Labels, lda
 from linnet.probe.probes.centroid import _nearness
 from linnet.probe.probes.knn import votes
 from linnet.probe.probes.ridge import PENALTIES, Ridge
@@ -110,5 +110,26 @@ def test_more_penalty_is_chosen_for_noise():
 
 
 def test_an_unknown_kind_is_told_with_the_known_ones():
-    with pytest.raises(UsageError, match="unknown probe 'mlp' in --probes; probes: centroid, knn, ridge"):
+    with pytest.raises(
+        UsageError, match="unknown probe 'mlp' in --probes; probes: centroid, knn, lda, ridge"
+    ):
         probes.fit("mlp", *[torch.zeros(1, 1, 1)] * 3, [])
+
+
+def slow_lda(x, y, n_classes, seen, penalty):
+    """Discriminants by the covariance within classes itself."""
+    means = np.stack([x[y == k].mean(0) for k in range(n_classes)])
+    within = (x - means[y]).T @ (x - means[y]) / len(x) + penalty * np.eye(x.shape[1])
+    weights = np.linalg.solve(within, means.T)
+    return seen @ weights - 0.5 * (means.T * weights).sum(0) + np.log(np.bincount(y) / len(x))
+
+
+@pytest.mark.parametrize("shape", [(60, 8), (30, 50)])
+def test_discriminants_are_those_of_the_covariance_within_classes(shape):
+    x, y = drawn(shape[0], shape[1], 3, seed=3)
+    seen = np.random.default_rng(1).normal(size=(5, shape[1]))
+    labels = [Labels(torch.from_numpy(y), 3)]
+    found = lda.scores(torch.from_numpy(x), labels, torch.from_numpy(seen), [[0.1, 1.0]])[0].numpy()
+    for mine, penalty in zip(found, (0.1, 1.0), strict=True):
+        theirs = slow_lda(x, y, 3, seen, penalty)
+        np.testing.assert_allclose(mine - mine[:, :1], theirs - theirs[:, :1], atol=1e-5)
