@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,7 @@ CLASSES = (4, 8, 16, 32, 64, 128)  # of the six levels, each a tree above the ne
 N_TRAIN, N_HELD, N_TEST, WIDTH = 4000, 1000, 1000, 1024
 CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 GIVEN_C = 1e-3
+LINEAR = ("ridge", "lda")
 REFERENCE = {  # of shared/README.md, in percent: order, family, genus, species, path
     "imagenet": (95.38, 88.49, 85.02, 84.53, 75.34),
     "bird": (98.59, 97.76, 97.00, 95.76, 94.14),
@@ -68,7 +70,7 @@ def drawn(places: int, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
     return lineage[leaf], made
 
 
-def ours(y: np.ndarray, place: np.ndarray) -> list[float]:
+def ours(y: np.ndarray, place: np.ndarray, kind: str) -> list[float]:
     """Test accuracy of every level, penalties chosen."""
     train, held, test = np.split(place, [N_TRAIN, N_TRAIN + N_HELD])
     classes = torch.from_numpy(y)
@@ -76,7 +78,7 @@ def ours(y: np.ndarray, place: np.ndarray) -> list[float]:
         (Labels(classes[:N_TRAIN, k], c), Labels(classes[N_TRAIN : N_TRAIN + N_HELD, k], c))
         for k, c in enumerate(CLASSES)
     ]
-    found = probes.fit("ridge", *(torch.from_numpy(part)[None] for part in (train, held, test)), labels)[0]
+    found = probes.fit(kind, *(torch.from_numpy(part)[None] for part in (train, held, test)), labels)[0]
     truth = classes[N_TRAIN + N_HELD :]
     return [float((one.logprob.argmax(1) == truth[:, k]).float().mean()) for k, one in enumerate(found)]
 
@@ -110,11 +112,11 @@ def _logistic(y: np.ndarray, x: np.ndarray, c: float, n: int) -> float:
 def fitting(places: int, compared: int, turns: int) -> dict[str, Any]:
     """Seconds of all places, and accuracies; scikit-learn on `compared` places, its seconds per place."""
     y, made = drawn(places)
-    seconds: dict[str, list[float]] = {"ours": [], "one_c": [], "chosen_c": []}
+    seconds: dict[str, list[float]] = {name: [] for name in (*LINEAR, "one_c", "chosen_c")}
     reached: dict[str, list[list[float]]] = {}
     some = np.linspace(0, places - 1, compared).astype(int)
     ways: dict[str, tuple[Callable[..., list[float]], Any]] = {
-        "ours": (ours, range(places)),
+        **{kind: (partial(ours, kind=kind), range(places)) for kind in LINEAR},
         "one_c": (one_c, some),
         "chosen_c": (chosen_c, some),
     }
@@ -124,7 +126,8 @@ def fitting(places: int, compared: int, turns: int) -> dict[str, Any]:
             reached[name] = [way(y, made[place]) for place in which]
             seconds[name].append((time.perf_counter() - start) / len(which))
     per_place = {name: float(np.median(values)) for name, values in seconds.items()}
-    mine = np.array(reached["ours"])[some]
+    theirs = np.array(reached["chosen_c"])
+    mine = {kind: np.array(reached[kind])[some] for kind in LINEAR}
     return {
         "places": places,
         "levels": len(CLASSES),
@@ -133,13 +136,13 @@ def fitting(places: int, compared: int, turns: int) -> dict[str, Any]:
         "sklearn_places": compared,
         "turns": turns,
         "seconds_per_place": per_place,
-        "seconds_ours_all_places": per_place["ours"] * places,
-        "times_faster": {name: _ratio(seconds[name], seconds["ours"]) for name in ("one_c", "chosen_c")},
-        "accuracy": {
-            "ours": mine.mean(0).tolist(),
-            **{name: np.mean(reached[name], axis=0).tolist() for name in ("one_c", "chosen_c")},
+        "times_faster": {
+            f"{kind} than {name}": _ratio(seconds[name], seconds[kind])
+            for kind in LINEAR
+            for name in ("one_c", "chosen_c")
         },
-        "points_ours_over_chosen_c": (100 * (mine - np.array(reached["chosen_c"])).mean(0)).tolist(),
+        "accuracy": {name: np.mean(found, axis=0).tolist() for name, found in reached.items()},
+        "points_over_chosen_c": {kind: (100 * (mine[kind] - theirs).mean(0)).tolist() for kind in LINEAR},
     }
 
 
@@ -221,12 +224,12 @@ def birds(work: Path) -> dict[str, Any]:
         for kind in probes.names():
             found = reading.read(seen, "pooled", bank, split, wanted, kind)
             made[name][kind] = {told["labels"]: told["full"] for told in found}
-        free = made[name]["ridge"]["true"]["independent"]
-        shares = [100 * share for share in (*free["level_accuracy"], free["hca"])]
-        gaps = [a - b for a, b in zip(shares, reference, strict=True)]
-        joint = made[name]["ridge"]["true"]["joint"]["hca"]
-        made[name]["points_over_reference"] = dict(zip(LEVELS, gaps, strict=True))
-        made[name]["points_of_joint_path_over_independent"] = 100 * (joint - free["hca"])
+        for kind in LINEAR:
+            free, joint = (made[name][kind]["true"][decoder] for decoder in ("independent", "joint"))
+            shares = [100 * share for share in (*free["level_accuracy"], free["hca"])]
+            gaps = [a - b for a, b in zip(shares, reference, strict=True)]
+            made[name][kind]["points_over_reference"] = dict(zip(LEVELS, gaps, strict=True))
+            made[name][kind]["points_of_joint_path"] = 100 * (joint["hca"] - free["hca"])
     return made
 
 

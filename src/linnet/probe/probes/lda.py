@@ -44,7 +44,8 @@ def scores(
     T - M'DM, so that (T - M'DM + p I)^-1 M' = A (I - D M A)^-1 with A = (T + p I)^-1 M' (Woodbury): one
     decomposition of T serves all levels and penalties.
     """
-    made, kept = [], {}
+    made: list[Tensor] = []
+    kept: dict[bytes, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
     for one, wanted in zip(labels, penalties, strict=True):
         mask = one.y >= 0
         key = mask.cpu().numpy().tobytes()
