@@ -37,11 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--compare", nargs="+", type=Path, metavar="RUN", help="one table of several finished folders")
     add("--places", default="all", help="places or stacks, such as vision,projector,language.14; all; list")
     add("--pool", default="mean", help="mean, last, max: one vector of a photo's states (default: mean)")
-    add(
-        "--probes",
-        default="ridge",
-        help="ridge, lda, centroid, knn; the first is the main one (default: ridge)",
-    )
+    add("--probes", default="lda", help="lda, ridge, centroid, knn; the first is the main one (default: lda)")
     add("--shots", default="", metavar="K", help="further probes on K training photos per leaf: 1,4,16")
     add(
         "--disjoint", default="photo", metavar="LEVEL", help="level whose taxa training and test do not share"

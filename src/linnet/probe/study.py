@@ -44,7 +44,7 @@ class Settings:
 
     places: str = "all"
     pool: tuple[str, ...] = ("mean",)
-    probes: tuple[str, ...] = ("ridge",)
+    probes: tuple[str, ...] = ("lda",)
     shots: tuple[int, ...] = ()
     disjoint: str = split_rules.PHOTO
     controls: tuple[str, ...] = CONTROLS
