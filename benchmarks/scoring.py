@@ -36,9 +36,7 @@ from tqdm import tqdm
 
 from linnet.bank import store
 from linnet.evaluate.images import ahead
-from linnet.models.chat.images import collate
-from linnet.models.chat.layout import lay_out
-from linnet.models.chat.packed import branch_mask, positions
+from linnet.models.chat.packed import packed_inputs
 from linnet.models.chat.patches import PatchEmbedding
 from linnet.models.open import open_scorer
 
@@ -107,16 +105,10 @@ class Bench:
             posed = [list(self.scorer.poser.questions(0, row)) for row in rows]
             items = [self.scorer.load(self.open(row)) for row in rows]
             prompts = [self.scorer._prompt(*pair) for pair in zip(posed, items, strict=True)]
-            layout = lay_out([(prompt.prefix, prompt.branches) for prompt in prompts], 0)
-            image = collate([prompt.image for prompt in prompts])
-            inputs = {
-                "input_ids": torch.as_tensor(layout.tokens),
-                "attention_mask": branch_mask(layout, self.chat.model.dtype),
-                "position_ids": positions(self.chat, layout, image),
-                **image,
-            }
+            rows_of = [(prompt, prompt.branches) for prompt in prompts]
+            inputs, layout = packed_inputs(self.chat, rows_of)
             places = np.unique(layout.reads.row * layout.tokens.shape[1] + layout.reads.place)
-            self.ready[key] = self.chat.move(inputs), torch.as_tensor(places, device=self.chat.device)
+            self.ready[key] = inputs, torch.as_tensor(places, device=self.chat.device)
         return self.ready[key]
 
     def measure(self, name: str) -> dict[str, float]:

@@ -17,6 +17,7 @@ SEES = {
     "bank": {"taxonomy", "data"},
     "models": {"bank", "taxonomy"},
     "evaluate": {"models", "bank", "taxonomy"},
+    "probe": {"models", "evaluate", "bank", "data", "taxonomy"},
     "train": {"models", "evaluate", "bank", "data", "taxonomy"},
 }
 WITHOUT_TORCH = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from linnet.bank.bank import Bank
 from linnet.errors import LinnetError
 from linnet.evaluate.session import conditions, hide, now
 
-FILES = ("run.json", "answers.arrow", "mapping.json", "metrics.json", "unreadable.csv")
+WORK = "answers.arrow"
+PARTS = ("run.json", WORK, "mapping.json", "metrics.json", "unreadable.csv", "bank")
 VOLATILE = ("device", "batch_size", "workers", "cache", "threads", "versions")  # recorded, free to change
 
 
@@ -51,14 +53,21 @@ def differences(old: Any, new: Any, key: str = "") -> list[str]:
     return [] if old == new else [f"{key}: {old} -> {new}"]
 
 
-def claim(folder: Path, fingerprint: dict[str, Any], overwrite: bool = False) -> None:
+def claim(
+    folder: Path,
+    fingerprint: dict[str, Any],
+    overwrite: bool = False,
+    parts: Sequence[str] = PARTS,
+    work: str = WORK,
+) -> None:
     """Make `folder` the run folder of this fingerprint, or continue it if it is already.
 
+    parts: files and folders of such a run, run.json first; work: the one without which nothing is lost.
     Raises LinnetError if it holds another run or anything else. An older run is removed with
-    `overwrite`, or if it never got as far as an answer.
+    `overwrite`, or if it never got as far as its work.
     """
-    if overwrite or not (folder / "answers.arrow").exists():
-        _remove_run(folder)
+    if overwrite or not (folder / work).exists():
+        _remove_run(folder, parts)
     if (folder / "run.json").exists():
         if changed := differences(load(folder)["fingerprint"], fingerprint):
             raise LinnetError(
@@ -71,11 +80,10 @@ def claim(folder: Path, fingerprint: dict[str, Any], overwrite: bool = False) ->
     write_json(folder / "run.json", {"fingerprint": fingerprint, "sessions": []})
 
 
-def _remove_run(folder: Path) -> None:
+def _remove_run(folder: Path, parts: Sequence[str]) -> None:
     if (folder / "run.json").exists():
-        for name in reversed(FILES):
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "bank", ignore_errors=True)
+        for path in (folder / name for name in reversed(parts)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -85,7 +93,12 @@ def load(folder: Path) -> dict[str, Any]:
         raise LinnetError(
             f"{folder} holds no run.json, so it is no run folder; make one with linnet evaluate"
         )
-    return json.loads(path.read_text())
+    return read_json(path)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

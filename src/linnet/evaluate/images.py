@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from linnet.bank.bank import Bank
 from linnet.errors import LinnetError
-from linnet.models.base import Scorer
 
 MAX_PIXELS = 178_956_970  # a larger picture is a decompression bomb to Pillow as well
 BROKEN = (OSError, EOFError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -79,7 +78,15 @@ def check(bank: Bank, rows: np.ndarray) -> None:
         )
 
 
-def ahead(bank: Bank, scorer: Scorer, rows: np.ndarray, batch_size: int, workers: int) -> Iterator[Batch]:
+class Loads(Protocol):
+    """What pictures are read for: a scorer, or whatever else makes something of them."""
+
+    def load(self, image: Image.Image) -> Any:
+        """Preprocess one RGB picture; runs in worker threads."""
+        ...
+
+
+def ahead(bank: Bank, scorer: Loads, rows: np.ndarray, batch_size: int, workers: int) -> Iterator[Batch]:
     """Batches in the order of the rows; threads read at most two batches ahead of the scorer."""
     with ThreadPoolExecutor(workers, thread_name_prefix="linnet-read") as pool:
         waiting: deque[tuple[int, Future[Any]]] = deque()
@@ -97,7 +104,7 @@ def ahead(bank: Bank, scorer: Scorer, rows: np.ndarray, batch_size: int, workers
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _load(bank: Bank, scorer: Scorer, row: int) -> Any:
+def _load(bank: Bank, scorer: Loads, row: int) -> Any:
     return scorer.load(open_image(bank, row))
 
 

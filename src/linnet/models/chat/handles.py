@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any
 
@@ -44,6 +44,11 @@ class Handles:
     def layer_types(self) -> set[str]:
         """Kinds of attention in the blocks, such as full_attention and linear_attention."""
         return set(getattr(self.config, "layer_types", None) or ["full_attention"])
+
+    def without_vision(self) -> Handles:
+        """The same language model as one that sees nothing."""
+        blind: dict[str, Any] = dict.fromkeys(("vision", "vision_blocks", "projector", "image_token"))
+        return replace(self, inner=self.language, **blind)
 
     def image_mask(self, ids: Tensor) -> Tensor:
         """(b, t) bool: positions that image features replace."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -107,8 +107,7 @@ def open_chat(
         "versions": versions(place, "torch", "transformers"),
     }
     if seeing and text_only:
-        blind: dict[str, Any] = dict.fromkeys(("vision", "vision_blocks", "projector", "image_token"))
-        parts = replace(parts, inner=parts.language, **blind)
+        parts = parts.without_vision()
     tokenizer = processor.tokenizer if processor else _tokenizer(folder, trust_remote_code)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -103,15 +103,22 @@ def _forward(
     chat: Chat, prompts: Sequence[Prompt], side: str, use_cache: bool, rows: list[tuple[int, list[int]]]
 ) -> tuple[Tensor, Reads]:
     """What is read of rows (prompt, its branches): the states, still on the device, and the reads of them."""
-    packed = [(prompts[k].prefix, [prompts[k].branches[n] for n in run]) for k, run in rows]
-    layout = lay_out(packed, chat.tokenizer.pad_token_id or 0, side)
-    image = collate([prompts[k].image for k, _ in rows])
-    ids = {"input_ids": torch.as_tensor(layout.tokens), "position_ids": positions(chat, layout, image)}
+    packed = [(prompts[k], [prompts[k].branches[n] for n in run]) for k, run in rows]
     with torch.inference_mode():
-        inputs = chat.move({**ids, **image})
-        mask = branch_mask(layout, chat.model.dtype, chat.device)
-        hidden = chat.handles.inner(**inputs, attention_mask=mask, use_cache=use_cache)[0]
+        inputs, layout = packed_inputs(chat, packed, side)
+        hidden = chat.handles.inner(**inputs, use_cache=use_cache)[0]
         return states_read(hidden, layout.reads)
+
+
+def packed_inputs(
+    chat: Chat, rows: Sequence[tuple[Prompt, Sequence[Branch]]], side: str = "right"
+) -> tuple[dict[str, Any], Layout]:
+    """What `handles.inner` takes for packed rows, on the model's device, and where their tokens stand."""
+    layout = lay_out([(prompt.prefix, part) for prompt, part in rows], chat.tokenizer.pad_token_id or 0, side)
+    image = collate([prompt.image for prompt, _ in rows])
+    ids = {"input_ids": torch.as_tensor(layout.tokens), "position_ids": positions(chat, layout, image)}
+    inputs = chat.move({**ids, **image})
+    return {**inputs, "attention_mask": branch_mask(layout, chat.model.dtype, chat.device)}, layout
 
 
 def branch_mask(layout: Layout, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:

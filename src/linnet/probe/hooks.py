@@ -1,0 +1,104 @@
+"""States are pooled by hooks while the network runs, so that no forward is kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from linnet.probe.places import ANSWER, IMAGE, Place
+from linnet.probe.pool import pool, pool_tokens
+
+Found = dict[str, Tensor]
+
+
+@dataclass
+class Batch:
+    """How the states of one forward of r rows belong to its b photos.
+
+    row_of: (b,) the row that shows each photo. weights: (r,) shares of the rows in what the image side takes.
+    tokens: (r, t) bool image tokens of a language model. ends: (4, q) row, place, photo and level of the
+    token before each answer. levels: number of levels.
+    """
+
+    row_of: list[int]
+    weights: list[int]
+    tokens: Tensor | None = None
+    ends: Tensor | None = None
+    levels: int = 1
+
+    def __len__(self) -> int:
+        return len(self.row_of)
+
+
+@contextmanager
+def collecting(places: Sequence[Place], batch: Batch, poolings: Sequence[str]) -> Iterator[Found]:
+    """Pooled states of the forward inside the context: (b, p, d), at answers (b, levels, d), by place."""
+    found: Found = {}
+
+    def keep(place: Place, states: Tensor) -> None:
+        found[place.name] = vectors(place, states, batch, poolings)
+
+    hooks = [hook(place, partial(keep, place)) for place in places]
+    try:
+        yield found
+    finally:
+        for one in hooks:
+            one.remove()
+
+
+def hook(place: Place, use: Callable[[Tensor], Tensor | None]) -> Any:
+    """A hook that hands a place's states to `use`, and puts what it returns, if anything, in their stead."""
+    if place.before:
+        return place.module.register_forward_pre_hook(_before(use), with_kwargs=True)
+    return place.module.register_forward_hook(_after(use))
+
+
+def _before(use: Callable[[Tensor], Tensor | None]) -> Callable[..., Any]:
+    def run(module: Any, args: Any, kwargs: Any) -> Any:
+        made = use(args[0] if args else kwargs["hidden_states"])
+        if made is None:
+            return None
+        return ((made, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": made})
+
+    return run
+
+
+def _after(use: Callable[[Tensor], Tensor | None]) -> Callable[..., Any]:
+    def run(module: Any, args: Any, out: Any) -> Any:
+        made = use(states_of(out))
+        if made is None:
+            return None
+        return made if isinstance(out, Tensor) else (made, *out[1:])
+
+    return run
+
+
+def states_of(out: Any) -> Tensor:
+    """The states in what a module gives: the tensor itself, the pooled vector of a whole network, or the
+    first of several."""
+    if isinstance(out, Tensor):
+        return out
+    pooled = getattr(out, "pooler_output", None)
+    return out[0] if pooled is None else pooled
+
+
+def vectors(place: Place, states: Tensor, batch: Batch, poolings: Sequence[str]) -> Tensor:
+    """(b, p, d) float32 of a place's states in one forward; at answers (b, levels, d), NaN if not asked."""
+    rows = torch.tensor(batch.row_of, device=states.device)
+    if place.reads == IMAGE:
+        return pool(states, batch.weights, poolings)[rows]
+    if place.reads == ANSWER:
+        assert batch.ends is not None
+        row, at, photo, level = batch.ends.to(states.device)
+        made = torch.full((len(batch), batch.levels, states.shape[-1]), torch.nan, device=states.device)
+        made[photo, level] = states[row, at].float()
+        return made
+    assert batch.tokens is not None
+    mask = batch.tokens.to(states.device)
+    return pool_tokens(states[mask], mask.sum(1).tolist(), poolings)[rows]
