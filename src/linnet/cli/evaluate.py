@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linnet.cli._model import chat_arguments, model_arguments, model_options, photos_on
 from linnet.errors import UsageError
 
 if TYPE_CHECKING:
     from linnet.bank.bank import Bank
-    from linnet.data.imageset import ImageSet
 
 HELP = "let a model answer a bank; the same command continues an interrupted run"
 EXAMPLES = """\
@@ -23,8 +23,6 @@ examples:
   linnet evaluate --model MODEL --bank BANK --limit 200 --decoders independent,top-down:beam=4 --out runs/try
 """
 PHOTOS = ("layout", "split", "policy", "seed")
-CHAT = ("scoring", "answer_format", "rotations", "protocol", "parser")
-MODEL = ("labels", "template", "device", "dtype", *CHAT)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,28 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="ask about N samples, drawn by their ids")
     add("--overwrite", action="store_true", help="replace an older run in the folder")
     add("--json", action="store_true", help="print one JSON object")
-    _model_arguments(parser.add_argument_group("model"))
-    _chat_arguments(parser.add_argument_group("chat model"))
+    model_arguments(parser.add_argument_group("model"))
+    chat_arguments(parser.add_argument_group("chat model"))
     _photo_arguments(parser.add_argument_group("folder of photos"))
-
-
-def _model_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--labels", metavar="CSV", help="table that says which class names which taxon")
-    group.add_argument("--template", metavar="T", help="wording of the questions or captions")
-    group.add_argument("--device", help="cpu, cuda, cuda:1, … (default: what there is)")
-    group.add_argument("--dtype", help="float32, bfloat16, float16 (default: what the model says)")
-    group.add_argument(
-        "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option of the model"
-    )
-
-
-def _chat_arguments(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--scoring", help="auto, packed, cache or separate: how questions share an image (default: auto)")
-    add("--answer-format", help="letter, name or open: what the options' scores are of (default: letter)")
-    add("--rotations", action="store_true", default=None, help="ask with the options in every cyclic order")
-    add("--protocol", help="score, paper (generated text) or both; served: auto, letter, text")
-    add("--parser", help="strict, or legacy for the papers' rule (default: strict)")
 
 
 def _photo_arguments(group: argparse._ArgumentGroup) -> None:
@@ -82,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     named = decoders.listed(args.decoders)
     candidates = scores.candidate_sets(args.candidates) if args.candidates else None
     bank = _limited(_bank(args), args.limit)
-    scorer = open_scorer(args.model, **_options(args))
+    scorer = open_scorer(args.model, **model_options(args))
     node_scores = None if candidates is None else "full" in candidates
     workers = args.workers or min(os.cpu_count() or 1, 8)
     answer(bank, scorer, args.out, args.batch_size, workers, node_scores, args.overwrite)
@@ -111,23 +90,9 @@ def _of_photos(args: argparse.Namespace) -> Bank:
 
     if args.image_root is not None:
         raise UsageError(f"--image-root is for banks, and {args.bank} is a folder of photos; leave it out")
-    images, split = _photos(args), args.split or "test"
+    images, split = photos_on(args.bank, args.layout, args.taxonomy), args.split or "test"
     chosen = images if split == "all" else images.of_split(split)
     return make(chosen, args.policy or "balanced", seed=args.seed or 0)
-
-
-def _photos(args: argparse.Namespace) -> ImageSet:
-    """The photos on the taxonomy that was given, or else on that of their folder."""
-    from linnet import data
-    from linnet.bank.rebase import onto
-    from linnet.taxonomy import files
-
-    layout = args.layout or data.detect(args.bank)
-    if args.taxonomy is None:
-        return data.read(layout, args.bank)
-    if data.is_flat(layout):
-        return data.read(layout, args.bank, taxonomy=args.taxonomy)
-    return onto(data.read(layout, args.bank), files.read(args.taxonomy))
 
 
 def _limited(bank: Bank, limit: int | None) -> Bank:
@@ -140,16 +105,3 @@ def _limited(bank: Bank, limit: int | None) -> Bank:
     if limit < 1:
         raise UsageError(f"--limit is {limit}; give the number of samples to ask about")
     return bank.subset(np.sort(np.argsort(keys(map(str, bank.sample_id), 0))[:limit]))
-
-
-def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """Options for the model: those of the command line that were given, and --option pairs."""
-    from linnet.options import parse_value
-
-    options = {name: getattr(args, name) for name in MODEL if getattr(args, name) is not None}
-    for pair in args.option:
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise UsageError(f"--option {pair} has no value; write --option {name}=VALUE")
-        options[name.replace("-", "_")] = parse_value(value)
-    return options
