@@ -19,8 +19,8 @@ HELP = "find out on labelled photos where answers must stop, for linnet predict 
 EXAMPLES = """\
 examples:
   linnet calibrate labelled/ --model MODEL --out birds.json
-  linnet calibrate ../shared/data/cub100 --split train --limit 500 --model ../shared/models/bird-mobilenet-v2 \\
-      --labels ../shared/data/cub100/bird_label_map.csv --out birds.json
+  linnet calibrate ../shared/data/cub100 --split train --limit 500 \\
+      --model ../shared/models/bird-mobilenet-v2 --labels ../shared/data/cub100/bird_label_map.csv --out birds.json
   linnet calibrate labelled/ --model MODEL --taxonomy T --species mylist.txt --temperature --out mine.json
 """
 RISKS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which photos, and the same model, taxa and options that predictions will be made with."""
     add = parser.add_argument
     add("photos", type=Path, metavar="DIR", help="folder of labelled photos in any layout of linnet bank")
-    add("--out", required=True, type=Path, metavar="FILE", help="calibration file; its scores lie in FILE.run")
+    add(
+        "--out", required=True, type=Path, metavar="FILE", help="calibration file; its scores lie in FILE.run"
+    )
     add("--layout", help="how the folder is laid out (default: found out)")
     add("--split", default="all", help="which photos (default: all)")
     add("--limit", type=int, metavar="N", help="N photos, drawn by their paths")
@@ -111,9 +113,8 @@ def _table(told: dict[str, Any]) -> str:
             figures = [f"{one['value']:.4f}", f"{one['mean_level']:.2f}", f"{100 * one['at_leaf']:.1f} %"]
             rows.append([f"{row['risk']:g}", rule, *figures])
     lines = aligned(rows)
-    lines.append(
-        f"{told['photos']} photos, {100 * told['right_at_leaf']:.1f} % right at the leaf, hAURC {told['haurc']:.4f}"
-    )
+    right = f"{100 * told['right_at_leaf']:.1f} % right at the leaf"
+    lines.append(f"{told['photos']} photos, {right}, hAURC {told['haurc']:.4f}")
     if told["unreadable"]:
         lines.append(f"{told['unreadable']} could not be read: see {told['out']}.run/unreadable.csv")
     return "\n".join([*lines, f"written to {told['out']}"])

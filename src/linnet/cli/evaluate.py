@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from linnet.cli._model import chat_arguments, model_arguments, model_options, photos_on
 from linnet.errors import UsageError

@@ -133,7 +133,9 @@ def _regroup(scores: list[np.ndarray], parts: list[list[np.ndarray]]) -> list[li
 
 
 def _winners(parts: list[np.ndarray], within: list[np.ndarray]) -> np.ndarray:
-    return np.array([taxa[np.nan_to_num(p, nan=-np.inf).argmax()] for taxa, p in zip(parts, within, strict=True)])
+    return np.array(
+        [taxa[np.nan_to_num(p, nan=-np.inf).argmax()] for taxa, p in zip(parts, within, strict=True)]
+    )
 
 
 def _log_softmax(scores: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Found:
-    """A box, or a photo without any: blank if the detector saw nothing, with a problem if it could not look."""
+    """A box, or a photo without any: blank if nothing was seen, with a problem if it could not look."""
 
     file: str
     box: Box | None = None
@@ -36,8 +36,8 @@ def read(path: Path, confidence: float) -> Iterator[Found]:
             yield from _of_image(image, animals, confidence)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LinnetError(
-            f"'{path}' is no MegaDetector file ({type(error).__name__}: {error}); it holds 'images', each with "
-            "'file' and 'detections' of 'category', 'conf' and 'bbox'"
+            f"'{path}' is no MegaDetector file ({type(error).__name__}: {error}); it holds 'images', each "
+            "with 'file' and 'detections' of 'category', 'conf' and 'bbox'"
         ) from None
 
 

@@ -65,8 +65,8 @@ def calibrated(calibration: Calibration, rule: str, risk: float) -> Stop:
 class Answer:
     """One photo's answer.
 
-    lineage: rank -> name down to where it stops; rank, name, score: of the taxon it stops at, '' and 1 where it
-    says nothing. chain: rank -> (name, score) of the whole best path. problem: why there is no answer.
+    lineage: rank -> name down to where it stops; rank, name, score: of the taxon it stops at, '' and 1 where
+    it says nothing. chain: rank -> (name, score) of the whole best path. problem: why there is no answer.
     """
 
     photo: Photo

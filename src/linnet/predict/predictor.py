@@ -37,12 +37,14 @@ class Predictor:
         self.by_leaves = isinstance(self.scorer, LeafScorer)
         self.asker = Asker(self.taxonomy, self.scorer, self.group)
         if len(self.taxonomy.leaves) < 2:
+            only = self.taxonomy.names[self.taxonomy.leaves[0]]
             raise LinnetError(
-                f"taxonomy '{self.taxonomy.name}' has one leaf ('{self.taxonomy.names[self.taxonomy.leaves[0]]}'), "
-                "so there is nothing to tell apart; give one with at least two"
+                f"taxonomy '{self.taxonomy.name}' has one leaf ('{only}'), so there is nothing to tell apart; give one with at least two"
             )
         if not self.scorer.needs_image:
-            raise LinnetError("this model sees no photos; give a classifier, dual encoder or chat model that does")
+            raise LinnetError(
+                "this model sees no photos; give a classifier, dual encoder or chat model that does"
+            )
 
     @property
     def about(self) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def names_in(path: Path) -> list[str]:
 
 
 def restrict(taxonomy: Taxonomy, names: list[str], source: str) -> Listed:
-    """The part of the taxonomy that the names pick; a name of several taxa picks all of them at its deepest level.
+    """The part of the taxonomy that the names pick.
 
-    A name of an inner taxon picks everything below it. Raises LinnetError where no name is known.
+    A name of several taxa picks all of them at its deepest level, one of an inner taxon picks everything below it. Raises LinnetError where no name is known.
     """
     known: list[int] = []
     unknown: dict[str, list[str]] = {}

@@ -64,7 +64,7 @@ def writable(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, LinnetError) or not str(error.filename).startswith(str(out.parent)):
+        if not str(error.filename).startswith(str(out.parent)):
             raise
         raise LinnetError(f"cannot write '{out}' ({error.strerror}); give another --out") from None
 

@@ -68,7 +68,7 @@ def _short(message: str, known: list[str]) -> str:
 
 
 def deepest_in(taxonomy: Taxonomy, taxa: np.ndarray, other: Taxonomy) -> np.ndarray:
-    """(n,) int32 the deepest taxon of `other` on the path of each of (n,) taxa, by names; ROOT where there is none."""
+    """(n,) int32 the deepest taxon of `other`, by names, on the path of each of (n,) taxa; ROOT for none."""
     at = {_steps(other, taxon): taxon for taxon in range(len(other))}
     used, inverse = np.unique(taxa, return_inverse=True)
     found = []

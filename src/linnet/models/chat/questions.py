@@ -75,7 +75,7 @@ class Poser:
         return Asked(prompt, tuple(gap + name for name in names))
 
     def ask_names(self, level: int, names: Sequence[str]) -> Asked:
-        """A question about any names of a level, in the first variant's wording of the bank's first sample."""
+        """A question about any names of a level, worded as the first variant words the first sample's."""
         template = self.variants[0].template
         stem = template.stem_text(self.bank, 0, level)
         letters = self.form == "letter"

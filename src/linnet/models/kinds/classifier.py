@@ -153,7 +153,7 @@ class Classifier:
         return report
 
     def leaf_logprob(self, items: list[Any]) -> np.ndarray:
-        """(b, n_leaves) log-probabilities of the prepared leaves for loaded pictures, -inf where no class maps.
+        """(b, n_leaves) log-probabilities of the prepared leaves, -inf where no class maps.
 
         Over the classes that name leaves; with `unmapped='keep'` over all classes, and the sum is below 1.
         """

@@ -17,10 +17,12 @@ def names() -> list[str]:
 
 
 def chosen(out: Path, format: str | None) -> ModuleType:
-    """The module of a format, which the suffix tells if it is not named; raises UsageError where it does not."""
+    """The module of a format, told by the suffix if not by name; raises UsageError where it does not."""
     format = format or SUFFIXES.get(out.suffix.lower())
     if format is None:
-        raise UsageError(f"cannot tell the format of '{out}' by its suffix; give --format {'|'.join(names())}")
+        raise UsageError(
+            f"cannot tell the format of '{out}' by its suffix; give --format {'|'.join(names())}"
+        )
     try:
         return discover.load(__name__, format, "format")
     except LinnetError as error:

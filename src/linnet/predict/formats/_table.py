@@ -25,7 +25,7 @@ def score(value: float) -> str:
 
 
 def fingerprints(about: dict[str, Any]) -> str:
-    """Model, taxonomy and calibration as key:value pairs between bars, for formats without a place of their own."""
+    """Model, taxonomy and calibration as key:value pairs, for formats without a place of their own."""
     pairs = {
         "model": f"{about['model']}@{about['revision']}",
         "taxonomy": about["taxonomy_fingerprint"],

@@ -9,12 +9,36 @@ from typing import Any
 from linnet.predict.formats._table import fingerprints, score, write_csv
 from linnet.predict.predictions import Answer, Predictions
 
-COLUMNS = (
-    "observationID deploymentID mediaID eventID eventStart eventEnd observationLevel observationType "
-    "cameraSetupType scientificName count lifeStage sex behavior individualID individualPositionRadius "
-    "individualPositionAngle individualSpeed bboxX bboxY bboxWidth bboxHeight classificationMethod "
-    "classifiedBy classificationTimestamp classificationProbability observationTags observationComments"
-).split()
+COLUMNS = [
+    "observationID",
+    "deploymentID",
+    "mediaID",
+    "eventID",
+    "eventStart",
+    "eventEnd",
+    "observationLevel",
+    "observationType",
+    "cameraSetupType",
+    "scientificName",
+    "count",
+    "lifeStage",
+    "sex",
+    "behavior",
+    "individualID",
+    "individualPositionRadius",
+    "individualPositionAngle",
+    "individualSpeed",
+    "bboxX",
+    "bboxY",
+    "bboxWidth",
+    "bboxHeight",
+    "classificationMethod",
+    "classifiedBy",
+    "classificationTimestamp",
+    "classificationProbability",
+    "observationTags",
+    "observationComments",
+]
 BOX = ("bboxX", "bboxY", "bboxWidth", "bboxHeight")
 
 

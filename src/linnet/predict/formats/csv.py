@@ -13,8 +13,8 @@ from linnet.taxonomy.names import LINNAEAN
 def write(predictions: Predictions, path: Path) -> None:
     """One row per photo, the ranks below where it stops empty; `score` is of the taxon where it stops.
 
-    Where the ranks are Linnaean species_epithet stands before species as pybioclip has it. Model, taxonomy and
-    calibration stand in every row, since a CSV has no header to put them in.
+    Where the ranks are Linnaean species_epithet stands before species as pybioclip has it. Model, taxonomy
+    and calibration stand in every row, since a CSV has no header to put them in.
     """
     ranks = _columns(predictions.ranks)
     ours = ["stopped_at", *(f"{rank}_score" for rank in predictions.ranks), "best_path", "box", "problem"]

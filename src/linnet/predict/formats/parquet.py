@@ -15,7 +15,7 @@ KEY = b"linnet_predictions"
 
 
 def write(predictions: Predictions, path: Path) -> None:
-    """One row per photo, null below where it stops; metadata `linnet_predictions` is JSON of the conditions."""
+    """One row per photo, null below where it stops; its metadata `linnet_predictions` are the conditions."""
     answers = list(predictions)
     columns: dict[str, pa.Array] = {"file_name": pa.array([one.photo.name for one in answers], pa.string())}
     columns["box"] = pa.array([one.photo.box for one in answers], pa.list_(pa.float32(), 4))
