@@ -19,8 +19,8 @@ HELP = "find out on labelled photos where answers must stop, for linnet predict 
 EXAMPLES = """\
 examples:
   linnet calibrate labelled/ --model MODEL --out birds.json
-  linnet calibrate ../shared/data/cub100 --split train --limit 500 \\
-      --model ../shared/models/bird-mobilenet-v2 --labels ../shared/data/cub100/bird_label_map.csv --out birds.json
+  linnet calibrate ../shared/data/cub100 --split train --limit 500 --out birds.json \\
+      --model ../shared/models/bird-mobilenet-v2 --labels ../shared/data/cub100/bird_label_map.csv
   linnet calibrate labelled/ --model MODEL --taxonomy T --species mylist.txt --temperature --out mine.json
 """
 RISKS = (0.01, 0.02, 0.05, 0.1, 0.2)

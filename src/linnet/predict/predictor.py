@@ -39,7 +39,8 @@ class Predictor:
         if len(self.taxonomy.leaves) < 2:
             only = self.taxonomy.names[self.taxonomy.leaves[0]]
             raise LinnetError(
-                f"taxonomy '{self.taxonomy.name}' has one leaf ('{only}'), so there is nothing to tell apart; give one with at least two"
+                f"taxonomy '{self.taxonomy.name}' has one leaf ('{only}'), so "
+                "there is nothing to tell apart; give one with at least two"
             )
         if not self.scorer.needs_image:
             raise LinnetError(

@@ -40,7 +40,7 @@ def chains(taxonomy: Taxonomy, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def of_leaves(taxonomy: Taxonomy, leaf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same chains of (m, n_leaves) probabilities in the order of `leaf_order`; their sum may be below 1."""
+    """The same chains of (m, n_leaves) probabilities in `leaf_order`, which may sum to less than 1."""
     path = taxonomy.ancestors[taxonomy.leaf_order[leaf.argmax(axis=1)]]
     total = np.pad(np.cumsum(leaf, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
     spans = taxonomy.leaf_spans[path]
