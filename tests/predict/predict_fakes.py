@@ -44,7 +44,9 @@ class Leaves:
 
     def leaf_logprob(self, items):
         self.seen += len(items)
-        rows = [np.random.default_rng(item).dirichlet(np.full(len(self.taxonomy.leaves), 0.5)) for item in items]
+        rows = [
+            np.random.default_rng(item).dirichlet(np.full(len(self.taxonomy.leaves), 0.5)) for item in items
+        ]
         return np.log(np.array(rows) + 1e-12).astype(np.float32)
 
 
@@ -85,7 +87,10 @@ class Named(Short):
 
     def score_names(self, items, asked):
         return [
-            [np.array([self.under[item, self.taxonomy.find(name, level)[0]] for name in names]) for level, names in some]
+            [
+                np.array([self.under[item, self.taxonomy.find(name, level)[0]] for name in names])
+                for level, names in some
+            ]
             for item, some in zip(items, asked, strict=True)
         ]
 
@@ -108,7 +113,9 @@ def main(folder, seconds):
             return super().leaf_logprob(items)
 
     tree = build(path_table([row.split() for row in PATHS]), name="T6")[0]
-    look(Predictor(Slow(), tree), gather([f"{folder}/photos"]), Path(folder) / "out.csv", 2, 1, progress=False)
+    look(
+        Predictor(Slow(), tree), gather([f"{folder}/photos"]), Path(folder) / "out.csv", 2, 1, progress=False
+    )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ def test_chains_equal_their_slow_twin(taxonomy, seed):
     logprob = drawn(taxonomy, seed)
     fast, slow = of_leaf_logprob(taxonomy, logprob), of_leaf_logprob_slow(taxonomy, logprob)
     np.testing.assert_array_equal(fast.taxon, slow.taxon)
-    np.testing.assert_allclose(fast.chance, np.minimum.accumulate(np.minimum(slow.chance, 1), axis=1), atol=1e-9)
+    np.testing.assert_allclose(
+        fast.chance, np.minimum.accumulate(np.minimum(slow.chance, 1), axis=1), atol=1e-9
+    )
 
 
 def test_blocks_of_rows_change_nothing(t6, monkeypatch):
@@ -54,7 +56,9 @@ def test_right_is_the_truth_and_what_is_above_it(t6):
     assert made.right(np.array([s1])).tolist() == [[True, True, True]]
     assert made.right(np.array([s2])).tolist() == [[True, True, False]]
     assert made.right(np.array([c1])).tolist() == [[False, False, False]]
-    assert made.right(np.array([t6.find("B")[0]])).tolist() == [[True, False, False]]  # labelled to an inner taxon
+    assert made.right(np.array([t6.find("B")[0]])).tolist() == [
+        [True, False, False]
+    ]  # labelled to an inner taxon
     assert made.right(np.array([ROOT])).tolist() == [[False, False, False]]
 
 

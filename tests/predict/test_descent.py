@@ -43,7 +43,10 @@ def test_a_wide_beam_finds_the_best_leaf_and_its_probability(taxonomy, seed):
 def test_asking_by_name_equals_asking_through_banks(taxonomy, seed, beam):
     chance = chances(taxonomy, 4, seed)
     slow = descend(Asker(taxonomy, Short(taxonomy, chance), 26), range(4), beam, 26)
-    if any(len(taxonomy.find(str(name), level)) > 1 for name, level in zip(taxonomy.names, taxonomy.level, strict=True)):
+    if any(
+        len(taxonomy.find(str(name), level)) > 1
+        for name, level in zip(taxonomy.names, taxonomy.level, strict=True)
+    ):
         return  # the fake tells taxa by name and level only
     fast = descend(Asker(taxonomy, Named(taxonomy, chance, False), 26), range(4), beam, 26)
     np.testing.assert_array_equal(fast.taxon, slow.taxon)

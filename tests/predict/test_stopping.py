@@ -1,6 +1,7 @@
 """Calibrated answers contain the truth as often as asked, by either rule, on any tree."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_a_higher_value_never_answers_deeper(rule, taxonomy, seed):
     made, _ = photos(taxonomy, 5, seed)
     values = np.linspace(0, 1, 9) if rule == "climbing" else np.append(np.geomspace(0.01, 1e6, 9), np.inf)
     deep = [stopping.rule(rule).stop(made, value) for value in values]
-    assert all((next_ <= one).all() for one, next_ in zip(deep, deep[1:], strict=False))
+    assert all((next_ <= one).all() for one, next_ in pairwise(deep))
     assert (deep[-1] == ROOT).all()
 
 
@@ -129,7 +130,9 @@ def test_a_calibration_is_for_one_model_and_taxonomy(t6, tmp_path):
     assert str(refused.value).startswith("'c.json' was made for something else: taxonomy: T6 -> other. ")
 
 
-@pytest.mark.parametrize("content", ["{}", "[1]", "no json", json.dumps({"linnet_calibration": 1, "photos": 3})])
+@pytest.mark.parametrize(
+    "content", ["{}", "[1]", "no json", json.dumps({"linnet_calibration": 1, "photos": 3})]
+)
 def test_other_files_are_no_calibration(tmp_path, content):
     (tmp_path / "c.json").write_text(content)
     with pytest.raises(LinnetError, match=r"c\.json' is no calibration file; make one with linnet calibrate"):

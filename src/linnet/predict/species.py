@@ -63,7 +63,8 @@ def names_in(path: Path) -> list[str]:
 def restrict(taxonomy: Taxonomy, names: list[str], source: str) -> Listed:
     """The part of the taxonomy that the names pick.
 
-    A name of several taxa picks all of them at its deepest level, one of an inner taxon picks everything below it. Raises LinnetError where no name is known.
+    A name of several taxa picks all of them at its deepest level, one of an inner taxon everything below it.
+    Raises LinnetError where no name is known.
     """
     known: list[int] = []
     unknown: dict[str, list[str]] = {}
