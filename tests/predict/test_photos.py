@@ -56,8 +56,8 @@ def test_a_table_keeps_its_other_columns(folder):
 def test_a_table_without_paths(tmp_path):
     (tmp_path / "photos.csv").write_text("id,where\n1,a.png\n")
     assert refusal([tmp_path / "photos.csv"], tmp_path) == (
-        "DIR/photos.csv has no column file_name (or filePath, filepath, path, image, file); columns: id, where; "
-        "name the one with the paths so"
+        "DIR/photos.csv has no column file_name (or filePath, filepath, path, image, file); columns: id, "
+        "where; name the one with the paths so"
     )
     (tmp_path / "photos.csv").write_text("file_name,id\na.png,1\n,2\n")
     assert refusal([tmp_path / "photos.csv"], tmp_path) == (

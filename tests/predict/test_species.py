@@ -59,7 +59,7 @@ def test_unknown_names_come_with_the_nearest(birds):
 
 
 def test_a_list_without_any_known_name(birds):
-    with pytest.raises(LinnetError, match="none of the 2 names in list.txt is in taxonomy"):
+    with pytest.raises(LinnetError, match=r"none of the 2 names in list\.txt is in taxonomy"):
         restrict(birds, ["X", "Y"], "list.txt")
 
 
