@@ -18,12 +18,15 @@ SEES = {
     "models": {"bank", "taxonomy"},
     "evaluate": {"models", "bank", "taxonomy"},
     "train": {"models", "evaluate", "bank", "data", "taxonomy"},
+    "predict": {"models", "evaluate", "bank", "data", "taxonomy"},
 }
 WITHOUT_TORCH = (
     "linnet.taxonomy.files",
     "linnet.bank.audit",
     "linnet.evaluate.metrics",
     "linnet.evaluate.run_folder",
+    "linnet.predict.formats.csv",
+    "linnet.predict.calibration",
 )
 
 
