@@ -1,4 +1,4 @@
-"""Scores of all leaves at once: dual encoders read their words from disk in parts, classifiers map classes."""
+"""Scores of all leaves: dual encoders read their words from disk in parts, classifiers map classes."""
 
 import numpy as np
 import pytest

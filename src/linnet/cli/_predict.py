@@ -101,6 +101,8 @@ def check_stop(args: argparse.Namespace) -> None:
     if args.calibration is not None and (simple or args.threshold is not None):
         option = f"--stop {args.stop}" if simple else "--threshold"
         raise UsageError(f"{option} needs no --calibration; leave one of them out")
+    if simple and args.threshold is not None:
+        raise UsageError(f"--stop {args.stop} has no --threshold; leave one of them out")
     if args.stop in ("climbing", "darts") and args.calibration is None and args.threshold is None:
         raise UsageError(f"--stop {args.stop} needs --calibration FILE, or --threshold X")
 

@@ -54,7 +54,7 @@ def descend(asker: Asker, items: Sequence[Any], beam: int, group: int) -> Chains
             break
         said = among(lambda some: asker.ask(items, some), sets, group, asker.compare)
         beams = [_next(taxonomy, *each, beam) for each in zip(beams, sets, said, strict=True)]
-    best = [max(paths, key=lambda path: path.logprob) for paths in beams]
+    best = [min(paths, key=_rank) for paths in beams]
     return of_trails(taxonomy, [[(t, float(np.exp(p))) for t, p in path.trail] for path in best])
 
 
@@ -81,7 +81,12 @@ def _next(
         taxa, logprob = next(answers)
         known = np.flatnonzero(np.isfinite(logprob))
         longer += [path.down(taxa[k], logprob[k]) for k in known] or [replace(path, ended=True)]
-    return sorted(longer, key=lambda path: -path.logprob)[:beam]
+    return sorted(longer, key=_rank)[:beam]
+
+
+def _rank(path: Path) -> tuple[bool, float]:
+    """The most probable path first; one that ended without an answer is shorter, not better."""
+    return path.ended, -path.logprob
 
 
 def among(ask: Ask, sets: Sets, group: int, compare: bool) -> Said:

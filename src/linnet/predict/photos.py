@@ -36,7 +36,7 @@ class Photo:
     @property
     def key(self) -> str:
         """What tells it from the other photos of a run."""
-        return self.name if self.box is None else f"{self.name}#{','.join(f'{x:.4f}' for x in self.box)}"
+        return str(self.path) if self.box is None else f"{self.path}#{','.join(f'{x:.4f}' for x in self.box)}"
 
     def open(self, most_pixels: int = MAX_PIXELS) -> Image.Image:
         """The upright RGB picture, cropped to the box; raises UnreadableError."""

@@ -24,6 +24,7 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:
 FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript")}
 FILES |= {"/page.css": ("page.css", "text/css")}
 SILENCE = 30  # seconds after which a connection that sends nothing is closed
+DRAINED = 1 << 20  # bytes of a refused upload that are still read: a browser hears no refusal while it sends
 
 
 class Page(ThreadingHTTPServer):
@@ -128,10 +129,9 @@ class Handler(BaseHTTPRequestHandler):
         elif not length.isdecimal():
             self._say(411, {"problem": "the upload does not say how long it is"})
         elif int(length) > self.server.most_bytes:
-            self._say(
-                413,
-                {"problem": f"the file has {int(length):,} bytes; the limit is {self.server.most_bytes:,}"},
-            )
+            self.rfile.read(min(int(length), DRAINED))
+            limit = f"the limit is {self.server.most_bytes:,}"
+            self._say(413, {"problem": f"the file has {int(length):,} bytes; {limit}"})
         else:
             self._answer(self.rfile.read(int(length)))
 
