@@ -19,12 +19,15 @@ SEES = {
     "evaluate": {"models", "bank", "taxonomy"},
     "probe": {"models", "evaluate", "bank", "data", "taxonomy"},
     "train": {"models", "evaluate", "bank", "data", "taxonomy"},
+    "predict": {"models", "evaluate", "bank", "data", "taxonomy"},
 }
 WITHOUT_TORCH = (
     "linnet.taxonomy.files",
     "linnet.bank.audit",
     "linnet.evaluate.metrics",
     "linnet.evaluate.run_folder",
+    "linnet.predict.formats.csv",
+    "linnet.predict.calibration",
 )
 
 

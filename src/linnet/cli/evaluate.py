@@ -7,14 +7,8 @@ import json
 import os
 from pathlib import Path
 
-from linnet.cli._asking import (
-    bank_of,
-    chat_arguments,
-    limited,
-    model_arguments,
-    options_of,
-    photo_arguments,
-)
+from linnet.cli._asking import bank_of, limited, photo_arguments
+from linnet.cli._model import chat_arguments, model_arguments, model_options
 
 HELP = "let a model answer a bank; the same command continues an interrupted run"
 EXAMPLES = """\
@@ -56,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     named = decoders.listed(args.decoders)
     candidates = scores.candidate_sets(args.candidates) if args.candidates else None
     bank = limited(bank_of(args), args.limit)
-    scorer = open_scorer(args.model, **options_of(args))
+    scorer = open_scorer(args.model, **model_options(args))
     node_scores = None if candidates is None else "full" in candidates
     workers = args.workers or min(os.cpu_count() or 1, 8)
     answer(bank, scorer, args.out, args.batch_size, workers, node_scores, args.overwrite)

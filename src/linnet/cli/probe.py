@@ -7,14 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from linnet.cli._asking import (
-    bank_of,
-    chat_arguments,
-    limited,
-    model_arguments,
-    options_of,
-    photo_arguments,
-)
+from linnet.cli._asking import bank_of, limited, photo_arguments
+from linnet.cli._model import chat_arguments, model_arguments, model_options
 from linnet.errors import UsageError
 
 HELP = "find where in a model the tree is readable and where it is lost; the same command continues"
@@ -82,7 +76,7 @@ def _list(args: argparse.Namespace) -> int:
     from linnet.probe import networks
     from linnet.probe.places import PIXELS
 
-    network = networks.of(open_scorer(args.model, **options_of(args)))
+    network = networks.of(open_scorer(args.model, **model_options(args)))
     names = [PIXELS, *(place.name for place in network.places())]
     print(json.dumps(names) if args.json else "\n".join(names))
     return 0
@@ -101,7 +95,7 @@ def _study(args: argparse.Namespace) -> int:
         "all" if args.bank.is_dir() and not (args.bank / "manifest.json").exists() else None
     )
     bank = limited(bank_of(args), args.limit)
-    options = options_of(args)
+    options = model_options(args)
     told = study(bank, lambda: open_scorer(args.model, **options), args.out, settings, args.overwrite)
     table.write_heat(told, args.out / HEAT)
     print(json.dumps(told) if args.json else table.render(told))

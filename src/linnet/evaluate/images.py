@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,20 +40,33 @@ def open_image(bank: Bank, row: int) -> Image.Image:
     Raises UnreadableError if it is missing or no picture, LinnetError if it would be read outside the
     image root.
     """
-    path = bank.image_path(row)
     where = f"image '{bank.image[row]}' of sample '{bank.sample_id[row]}'"
+    return open_photo(bank.image_path(row), where, f"below {bank.image_root}")
+
+
+def open_photo(path: Path, where: str, place: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The picture of a file as upright RGB.
+
+    where, place: what messages call it, and where it was looked for. Raises UnreadableError if it is
+    missing, no picture, or larger than `most_pixels`.
+    """
     try:
         with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                size = f"{image.width} x {image.height} pixels"
-                raise UnreadableError(f"{where} has {size}, over the limit of {MAX_PIXELS}")
+            refuse_large(image, where, most_pixels)
             return ImageOps.exif_transpose(image).convert("RGB")
     except FileNotFoundError:
-        raise UnreadableError(f"{where} is missing below {bank.image_root}") from None
+        raise UnreadableError(f"{where} is missing {place}") from None
     except UnidentifiedImageError:
         raise UnreadableError(f"{where} is not an image") from None
     except BROKEN as error:
         raise UnreadableError(f"{where} cannot be read: {error}") from None
+
+
+def refuse_large(image: Image.Image, where: str, most_pixels: int = MAX_PIXELS) -> None:
+    """Raise UnreadableError for a picture that would take too much memory, before its pixels are read."""
+    if image.width * image.height > most_pixels:
+        size = f"{image.width} x {image.height} pixels"
+        raise UnreadableError(f"{where} has {size}, over the limit of {most_pixels}")
 
 
 def check(bank: Bank, rows: np.ndarray) -> None:
@@ -87,14 +100,22 @@ class Loads(Protocol):
 
 
 def ahead(bank: Bank, scorer: Loads, rows: np.ndarray, batch_size: int, workers: int) -> Iterator[Batch]:
-    """Batches in the order of the rows; threads read at most two batches ahead of the scorer."""
+    """Batches in the order of the rows, what `scorer.load` makes of each row's picture."""
+    return ahead_by(lambda row: scorer.load(open_image(bank, row)), rows, batch_size, workers)
+
+
+def ahead_by(load: Callable[[int], Any], rows: np.ndarray, batch_size: int, workers: int) -> Iterator[Batch]:
+    """Batches of what `load` makes of rows, in order; threads read at most two batches ahead.
+
+    Rows whose `load` raises UnreadableError are in the batch as failed.
+    """
     with ThreadPoolExecutor(workers, thread_name_prefix="linnet-read") as pool:
         waiting: deque[tuple[int, Future[Any]]] = deque()
         todo = iter(rows.tolist())
         try:
             while True:
                 for row in todo:
-                    waiting.append((row, pool.submit(_load, bank, scorer, row)))
+                    waiting.append((row, pool.submit(load, row)))
                     if len(waiting) >= 3 * batch_size:
                         break
                 if not waiting:
@@ -102,10 +123,6 @@ def ahead(bank: Bank, scorer: Loads, rows: np.ndarray, batch_size: int, workers:
                 yield _gather([waiting.popleft() for _ in range(min(batch_size, len(waiting)))])
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _load(bank: Bank, scorer: Loads, row: int) -> Any:
-    return scorer.load(open_image(bank, row))
 
 
 def _gather(loading: list[tuple[int, Future[Any]]]) -> Batch:

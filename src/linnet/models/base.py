@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -67,6 +67,32 @@ class Scorer(Protocol):
 
     def score(self, items: list[Any], rows: np.ndarray) -> Scored:
         """Score the questions of these rows of the prepared bank; items are what `load` returned."""
+        ...
+
+
+@runtime_checkable
+class LeafScorer(Protocol):
+    """A scorer that knows all leaves of a taxonomy at once."""
+
+    def prepare_leaves(self, taxonomy: Taxonomy) -> dict[str, Any]:
+        """Get ready for a taxonomy; returns a report."""
+        ...
+
+    def leaf_logprob(self, items: list[Any]) -> np.ndarray:
+        """(b, n_leaves) float32 log-probabilities of `taxonomy.leaves`, -inf where it cannot name one."""
+        ...
+
+
+@runtime_checkable
+class NameScorer(Protocol):
+    """A scorer that can be asked any questions of a prepared bank's taxonomy, several per picture."""
+
+    names_compare: bool
+
+    def score_names(
+        self, items: list[Any], asked: list[list[tuple[int, list[str]]]]
+    ) -> list[list[np.ndarray]]:
+        """Unnormalised log-scores of the names of each item's (level, names) questions."""
         ...
 
 

@@ -35,15 +35,19 @@ def chains(taxonomy: Taxonomy, scores: np.ndarray) -> tuple[np.ndarray, np.ndarr
     taxon = np.empty((len(scores), taxonomy.n_levels), np.int32)
     chance = np.empty(taxon.shape)
     for rows, block in blocks(scores):
-        leaf = leaf_probabilities(taxonomy, block)
-        path = taxonomy.ancestors[taxonomy.leaf_order[leaf.argmax(axis=1)]]
-        total = np.pad(np.cumsum(leaf, axis=1), ((0, 0), (1, 0)))
-        spans = taxonomy.leaf_spans[path]
-        summed = np.diff(np.take_along_axis(total[:, None], spans, axis=2)).squeeze(2)
-        # Rounding may put a child's sum above its parent's.
-        chance[rows] = np.minimum.accumulate(np.where(path >= 0, summed, 1.0), axis=1)
-        taxon[rows] = np.maximum.accumulate(path, axis=1)
+        taxon[rows], chance[rows] = of_leaves(taxonomy, leaf_probabilities(taxonomy, block))
     return taxon, chance
+
+
+def of_leaves(taxonomy: Taxonomy, leaf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same chains of (m, n_leaves) probabilities in `leaf_order`, which may sum to less than 1."""
+    path = taxonomy.ancestors[taxonomy.leaf_order[leaf.argmax(axis=1)]]
+    total = np.pad(np.cumsum(leaf, axis=1, dtype=np.float64), ((0, 0), (1, 0)))
+    spans = taxonomy.leaf_spans[path]
+    summed = np.diff(np.take_along_axis(total[:, None], spans, axis=2)).squeeze(2)
+    # Rounding may put a child's sum above its parent's.
+    chance = np.minimum.accumulate(np.where(path >= 0, summed, 1.0), axis=1)
+    return np.maximum.accumulate(path, axis=1), chance
 
 
 def climbing_curve(

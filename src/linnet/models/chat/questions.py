@@ -65,11 +65,22 @@ class Poser:
         """One question as the text that the model reads, and its replies."""
         shown = self.bank.option_names(row, level)
         names = [shown[k] for k in order]
-        prompt = self.render(row, template, self.user_text(row, level, template, order, names))
-        gap = reply_gap(self.chat)
+        return self.reply_to(row, template, self.user_text(row, level, template, order, names), names)
+
+    def reply_to(self, row: int, template: Template, text: str, names: Sequence[str]) -> Asked:
+        """The question of a user turn, and its replies: letters, or the names that it offers."""
+        prompt, gap = self.render(row, template, text), reply_gap(self.chat)
         if self.form == "letter":
             return Asked(prompt, tuple(chr(65 + k) for k in range(len(names))), self.letter_ids)
         return Asked(prompt, tuple(gap + name for name in names))
+
+    def ask_names(self, level: int, names: Sequence[str]) -> Asked:
+        """A question about any names of a level, worded as the first variant words the first sample's."""
+        template = self.variants[0].template
+        stem = template.stem_text(self.bank, 0, level)
+        letters = self.form == "letter"
+        text = template.ask(stem, list(names)) if letters else self._with_names(stem, names)
+        return self.reply_to(0, template, text, names)
 
     def prompts(self, row: int, level: int, template: Template) -> list[str]:
         """The full prompts of one question: one, or one per option for yes/no templates."""
@@ -90,7 +101,9 @@ class Poser:
         """Stem and options in the form that fits the answers."""
         if self.form == "letter":
             return template.question(self.bank, row, level, order)
-        stem = template.stem_text(self.bank, row, level)
+        return self._with_names(template.stem_text(self.bank, row, level), names)
+
+    def _with_names(self, stem: str, names: Sequence[str]) -> str:
         return "\n".join([stem, *names, NAME_LINE] if self.form == "name" else [stem, OPEN_LINE])
 
 

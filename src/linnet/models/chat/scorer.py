@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -15,12 +15,13 @@ from linnet.models.base import Scored, State
 from linnet.models.chat import modes, variants
 from linnet.models.chat.load import Chat
 from linnet.models.chat.packed import Scores
-from linnet.models.chat.prompt import Prompt, Seen, build, see
+from linnet.models.chat.prompt import Asked, Prompt, Seen, build, see
 from linnet.models.chat.questions import Posed, poser
 from linnet.models.parsers import LETTERS
 
 log = logging.getLogger(__name__)
 Item = Seen | Image.Image | None
+One = TypeVar("One")
 AHEAD = 8  # samples put into words at a time: the device works while the next ones are made ready
 
 
@@ -132,11 +133,14 @@ class ChatScorer:
         return [some for some, _ in jobs], self._launch([prompt for _, prompt in jobs])
 
     def _prompt(self, posed: list[Posed], item: Item) -> Prompt:
+        return self._ask([one.asked for one in posed], item)
+
+    def _ask(self, asked: list[Asked], item: Item) -> Prompt:
         seen = item if isinstance(item, Seen) else None
         picture = item if isinstance(item, Image.Image) else None
-        return build(self.chat, [one.asked for one in posed], seen, picture)
+        return build(self.chat, asked, seen, picture)
 
-    def _fitting(self, posed: list[Posed], prompt: Prompt) -> tuple[list[Posed], Prompt]:
+    def _fitting(self, posed: list[One], prompt: Prompt) -> tuple[list[One], Prompt]:
         """The questions whose prompt fits the context; the others are named in a warning."""
         limit, lengths = self.chat.handles.context or np.inf, prompt.lengths
         self.counts["longest_prompt_tokens"] = max(self.counts["longest_prompt_tokens"], *lengths)
@@ -158,6 +162,30 @@ class ChatScorer:
     def _launch(self, prompts: list[Prompt]) -> Callable[[], Scores]:
         normalise, max_tokens = self.settings.length_normalise, self.settings.max_pack_tokens
         return modes.launch(self.mode, self.chat, prompts, normalise, max_tokens)
+
+    def score_names(
+        self, items: list[Item], asked: list[list[tuple[int, list[str]]]]
+    ) -> list[list[np.ndarray]]:
+        """Log-likelihoods of the names that questions offer, all questions of a picture packed at once.
+
+        asked: per item (level, names) of each question; the first variant's wording is used. A question that
+        is longer than the model's context has NaN. Of the answer format 'open' the values of several
+        questions of a level compare, as their texts are the same; of the others only within a question.
+        """
+        found = [[np.full(len(names), np.nan) for _, names in some] for some in asked]
+        posed = [[self.poser.ask_names(level, names) for level, names in some] for some in asked]
+        pairs = [(at, self._ask(some, items[at])) for at, some in enumerate(posed) if some]
+        kept = [(at, *self._fitting(list(range(len(posed[at]))), prompt)) for at, prompt in pairs]
+        scores = self._launch([prompt for _, places, prompt in kept if places])()
+        for (at, places, _), values in zip((one for one in kept if one[1]), scores, strict=True):
+            for place, value in zip(places, values, strict=True):
+                found[at][place] = value
+        return found
+
+    @property
+    def names_compare(self) -> bool:
+        """Whether scores of names compare between questions of a level."""
+        return self.settings.answer_format == "open"
 
     # ---- answers ----
 

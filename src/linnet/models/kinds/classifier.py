@@ -19,6 +19,7 @@ from linnet.models.labels import LabelMap, map_labels
 from linnet.models.preprocess import Preprocess, of_processor
 from linnet.models.torchbits import device_of, dtype_of, forward, versions
 from linnet.taxonomy.rollup import roll_up
+from linnet.taxonomy.tree import Taxonomy
 
 UNMAPPED = ("drop", "keep")
 
@@ -126,14 +127,39 @@ class Classifier:
     def prepare(self, bank: Bank) -> dict[str, Any]:
         """Map the classes to the bank's taxa; raises LinnetError where none maps."""
         self.bank = bank
-        self.labels = map_labels(self.class_names, bank.taxonomy, self.table, bool(self.options["inner"]))
+        return {"labels": self.map(bank.taxonomy), "preprocess": self.preprocess.name}
+
+    def map(self, taxonomy: Taxonomy) -> dict[str, Any]:
+        """Map the classes to the taxa and say what maps; raises LinnetError where none does."""
+        self.labels = map_labels(self.class_names, taxonomy, self.table, bool(self.options["inner"]))
         if (self.labels.taxon < 0).all():
             raise LinnetError(
                 f"none of the {len(self.class_names)} classes of '{self.folder.name}' names a taxon of "
-                f"'{bank.taxonomy.name}' (first classes: {', '.join(self.class_names[:3])}); give a table "
+                f"'{taxonomy.name}' (first classes: {', '.join(self.class_names[:3])}); give a table "
                 "with columns taxon,index as option 'labels'"
             )
-        return {"labels": self.labels.report, "preprocess": self.preprocess.name}
+        return self.labels.report
+
+    def prepare_leaves(self, taxonomy: Taxonomy) -> dict[str, Any]:
+        """Map the classes to the leaves and say what maps; raises LinnetError where none does."""
+        report = self.map(taxonomy)
+        named = (self.labels.taxon >= 0) & taxonomy.is_leaf[self.labels.taxon]
+        if not named.any():
+            raise LinnetError(
+                f"the classes of '{self.folder.name}' name only inner taxa of '{taxonomy.name}'; "
+                "give a taxonomy whose leaves they are"
+            )
+        self._names_leaf = named
+        return report
+
+    def leaf_logprob(self, items: list[Any]) -> np.ndarray:
+        """(b, n_leaves) log-probabilities of the prepared leaves, -inf where no class maps.
+
+        Over the classes that name leaves; with `unmapped='keep'` over all classes, and the sum is below 1.
+        """
+        keep = self.options["unmapped"] == "keep"
+        logprob = log_softmax(np.where(self._names_leaf | keep, self.logits(items), -np.inf))
+        return class_to_taxon(logprob, self.labels)[:, self.labels.taxonomy.leaves]
 
     def score(self, items: list[Any], rows: np.ndarray) -> Scored:
         """Scores over every taxon and over the options of the rows' questions."""

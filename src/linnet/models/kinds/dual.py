@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from linnet.bank.bank import Bank
 from linnet.errors import LinnetError
-from linnet.models import files, reading, text_features
+from linnet.models import files, reading, text_features, text_store
 from linnet.models.base import Scored, pick_options
 from linnet.models.texts import taxon_texts
 from linnet.models.torchbits import chunks, device_of, dtype_of, forward, versions
@@ -74,6 +74,7 @@ class DualEncoder:
         self.folder, self.towers, self.read = folder, towers, read or reading.Reading()
         self.template = template if isinstance(template, str) else list(template)
         self._words: tuple[str, torch.Tensor, dict[str, Any]] | None = None
+        self._leaf_words: text_store.Store | None = None
 
     def describe(self) -> dict[str, Any]:
         """What decides the scores; `versions` is only for the record."""
@@ -101,8 +102,7 @@ class DualEncoder:
     def _encode_words(self, taxonomy: Taxonomy) -> tuple[torch.Tensor, dict[str, Any]]:
         lists = taxon_texts(taxonomy, self.template)
         flat = [text for texts in lists for text in texts]
-        model = f"{self.folder.revision} {self.towers.library} {self.towers.dtype}"
-        vectors, cut = text_features.features(flat, self._encode_texts, model)
+        vectors, cut = text_features.features(flat, self._encode_texts, self._identity)
         mean = vectors.reshape(len(lists), len(taxonomy), -1).mean(axis=0)
         mean /= np.linalg.norm(mean, axis=1, keepdims=True)
         too_long = sorted({text for text, is_cut in zip(flat, cut, strict=True) if is_cut})
@@ -127,6 +127,18 @@ class DualEncoder:
                 cut += too_long
                 bar.update(len(batch))
         return np.concatenate(vectors), np.array(cut)
+
+    def prepare_leaves(self, taxonomy: Taxonomy) -> dict[str, Any]:
+        """Encode the words for the leaves, a part at a time, onto disk: see `text_store.Store`."""
+        lists = taxon_texts(taxonomy, self.template)
+        texts = [tuple(words[leaf] for words in lists) for leaf in taxonomy.leaves.tolist()]
+        self._leaf_words = text_store.store(texts, self._encode_texts, self._identity)
+        return {"example": texts[-1][0], "n_texts": len(texts), "kept_in": str(self._leaf_words.folder)}
+
+    @property
+    def _identity(self) -> str:
+        """What decides the features of a text."""
+        return f"{self.folder.revision} {self.towers.library} {self.towers.dtype}"
 
     # ---- photos ----
 
@@ -153,6 +165,21 @@ class DualEncoder:
         cosine = (self.image_features(items) @ words.T).cpu().numpy()
         node = self.read(self.bank.taxonomy, self.towers.scale * cosine)
         return Scored(pick_options(self.bank, rows, node), node)
+
+    def leaf_logprob(self, items: list[Any]) -> np.ndarray:
+        """(b, n_leaves) log-probabilities of the prepared leaves for loaded pictures, summing to one.
+
+        Memory: three times the result's 4 b n_leaves bytes, and one part of the words.
+        """
+        assert self._leaf_words is not None, "prepare the leaves first"
+        features = self.image_features(items)
+        scores = np.empty((len(items), len(self._leaf_words)), np.float32)
+        for start, part in self._leaf_words.parts():
+            words = torch.from_numpy(part).to(features)
+            scores[:, start : start + len(part)] = (features @ words.T).cpu().numpy()
+        scores *= self.towers.scale / self.read.temperature
+        scores -= scores.max(axis=1, keepdims=True)
+        return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 
     def similarity(self, images: Sequence[Path], taxonomy: Taxonomy) -> np.ndarray:
         """(n, n_taxa) float32 cosines of photos and taxa; raises LinnetError for an unreadable photo."""
