@@ -16,10 +16,13 @@ from tqdm import tqdm
 
 from linnet.errors import LinnetError
 from linnet.report import sections
+from linnet.report.figures import rounded
+from linnet.report.folders import Folder
 from linnet.report.sections import card
 from linnet.report.view import View
 
 PAGE, SECTIONS = files("linnet.report") / "page", files("linnet.report") / "sections"
+HEAD = {"hca": "hca", "leaf": "leaf_accuracy", "torn": "inconsistency_rate"}
 SHELL = """\
 <!doctype html>
 <html lang="en">
@@ -78,9 +81,23 @@ def data(view: View, title: str | None = None, progress: bool = True) -> dict[st
     return {
         "title": title or f"Linnet: {', '.join(names)}",
         "names": names,
+        "heads": rounded([head(folder, view) for folder in view.folders]),
         "notes": view.notes,
         "sections": told,
     }
+
+
+def head(folder: Folder, view: View) -> dict[str, Any]:
+    """What stands at the top of the page about one folder."""
+    kinds = {"evaluation": folder.run, "training": folder.training, "probe": folder.probe}
+    what = ", ".join(name for name, part in kinds.items() if part is not None)
+    run = next((run for run in view.runs if run.folder is folder), None)
+    if run is None:
+        return {"name": folder.name, "what": what}
+    model = run.about["fingerprint"]["model"]
+    figures = {key: run.figures[name].value for key, name in HEAD.items()}
+    told = {"what": f"{model.get('model', 'model')} ({model.get('kind')}) on {run.bank.name}", **figures}
+    return {"name": folder.name, "samples": len(run), "interval": list(run.ends["hca"]), **told}
 
 
 def page(shown: dict[str, Any]) -> str:

@@ -89,9 +89,17 @@ function ticks(low, high, most = 5) {
 const tickText = (value, format) =>
   format === 'percent' ? `${Number(percent(value, 1))} %` : format === 'points' ? signed(String(Number(percent(value))), value) : short(value);
 const scale = (low, high, from, to) => (value) => from + ((value - low) / (high - low || 1)) * (to - from);
-function cut(text, width, size = 6.4) {
-  const most = Math.floor(width / size);
-  return text.length <= most ? text : most < 2 ? '' : text.slice(0, most - 1) + '…';
+const pen = document.createElement('canvas').getContext('2d');
+const wide = (text) => {
+  pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+};
+// The text, or as much of its start as fits into so many pixels.
+function cut(text, width) {
+  if (wide(text) <= width) return text;
+  let most = text.length - 1;
+  while (most > 0 && wide(text.slice(0, most) + '…') > width) most -= 1;
+  return most > 0 ? text.slice(0, most) + '…' : '';
 }
 
 // ---- one shared tip ----
@@ -126,7 +134,7 @@ function frame(figure) {
   const node = el('figure', {'data-kind': figure.kind}, parts);
   const draw = () => {
     const width = Math.max(280, host.clientWidth || 280);
-    if (node.drawn === width) return;
+    if (node.drawn === width || (node.drawn && WHOLE.has(figure.kind))) return;
     node.drawn = width;
     host.replaceChildren();
     legend.replaceChildren();
@@ -138,6 +146,15 @@ function folded(title, make) {
   const node = el('details', null, el('summary', null, title));
   node.addEventListener('toggle', () => { if (node.open && node.children.length < 2) node.append(make()); });
   return node;
+}
+
+function headOf(head) {
+  const line = (value, label) => el('div', null, el('b', null, value), ' ', label);
+  const main = known(head.hca) ? [
+    el('div', {class: 'big'}, FORMAT.percent(head.hca), el('span', null, ' whole paths right')),
+    line(FORMAT.interval(head.interval), '95 % interval'), line(FORMAT.percent(head.leaf), 'leaves right'),
+    line(FORMAT.percent(head.torn), 'torn'), line(FORMAT.count(head.samples), 'samples')] : [];
+  return el('div', {class: 'head'}, key(head.name, toneOf(head.name)), el('div', {class: 'what'}, head.what), main);
 }
 
 function start() {
@@ -155,7 +172,7 @@ function start() {
   const links = DATA.sections.map(({id, title}) => el('a', {href: `#${id}`}, title));
   document.body.append(el('div', {class: 'page'},
     el('header', null, el('h1', null, DATA.title),
-      el('div', {class: 'chips'}, DATA.names.map((name, k) => key(name, k))),
+      el('div', {class: 'heads'}, DATA.heads.map(headOf)),
       DATA.notes.length ? el('div', {class: 'notes', role: 'note'}, DATA.notes.map((note) => el('p', null, note))) : null),
     el('nav', {'aria-label': 'Sections'}, el('ol', null, links.map((link) => el('li', null, link)))),
     el('main', null, sections)), tip);

@@ -1,14 +1,13 @@
 // Panels of lines on common axes; each run keeps its colour and its dashes.
 
 DRAW.lines = (figure, host, width, legend) => {
-  const n = figure.panels.length, across = Math.min(n, Math.max(1, Math.floor(width / 215)));
-  const each = Math.min(Math.floor(width / across), n === 1 ? 760 : 330), height = n === 1 ? 260 : 190;
+  const n = figure.panels.length, lanes = Math.ceil(n / Math.max(1, Math.floor(width / 185))), across = Math.ceil(n / lanes);
+  const each = Math.min(Math.floor(width / across), n > 1 ? 400 : 1000), height = n === 1 ? 260 : 190;
   const all = figure.panels.flatMap((panel) => panel.series), names = [...new Set(all.map((one) => one.name))];
   const styles = new Map(names.map((name, k) => [name, styleOf(all.find((one) => one.name === name), k)]));
   if (!figure.y.own) figure.y.reach = Math.max(0.02, ...all.flatMap((one) => one.y).filter(known)) * 1.06;
-  const rows = el('div', {class: 'controls'});
-  rows.style.margin = '0';
-  rows.style.gap = '0';
+  const rows = el('div', {class: 'panels'});
+  rows.style.gridTemplateColumns = `repeat(${across}, ${each}px)`;
   figure.panels.forEach((panel) => rows.append(panelOf(figure, panel, each, height, styles)));
   legend.append(...names.map((name) => key(name, styles.get(name).k, styles.get(name).dash || '0')));
   if (figure.diagonal) legend.append(key('as sure as right', -1, '2 3'));
@@ -21,7 +20,7 @@ function styleOf(one, place) {
 }
 
 function panelOf(figure, panel, width, height, styles) {
-  const left = 48, right = width - 14, top = panel.title ? 24 : 10, bottom = height - 38;
+  const left = 48, right = width - 22, top = panel.title ? 24 : 10, bottom = height - 38;
   const names = figure.x.categories, at = (value) => (names ? names.indexOf(value) : value);
   const xs = names ? [0, Math.max(1, names.length - 1)] : reach(panel, figure.x, 'x'), ys = figure.y.own ? reach(panel, {}, 'y') : [0, known(figure.y.high) ? figure.y.high : Math.min(1, figure.y.reach)];
   const x = scale(...xs, left + (names ? 14 : 0), right - (names ? 14 : 0)), y = scale(...ys, bottom, top);
@@ -30,7 +29,7 @@ function panelOf(figure, panel, width, height, styles) {
     drawing.append(svg('line', {class: 'grid', x1: left, x2: right, y1: y(tick), y2: y(tick)}),
       svg('text', {class: 'axis', x: left - 6, y: y(tick) + 4, 'text-anchor': 'end'}, tickText(tick, figure.y.format)));
   }
-  for (const [place, text] of names ? names.map((name, k) => [k, name]) : ticks(...xs, width < 260 ? 3 : 5).map((tick) => [tick, tickText(tick, figure.x.format)])) {
+  for (const [place, text] of names ? names.map((name, k) => [k, name]) : ticks(...xs, width < 300 ? 2 : 5).map((tick) => [tick, tickText(tick, figure.x.format)])) {
     drawing.append(svg('text', {class: 'axis', x: x(place), y: bottom + 16, 'text-anchor': 'middle'}, text));
   }
   drawing.append(svg('text', {class: 'axis', x: (left + right) / 2, y: bottom + 32, 'text-anchor': 'middle'}, figure.x.label));

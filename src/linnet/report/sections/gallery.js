@@ -1,5 +1,7 @@
 // Broken paths as cards: the photo, the truth and the answer at every rank, and what each option got.
 
+const FIRST = 12; // cards before one asks for all
+
 DRAW.gallery = (figure, host) => {
   const choose = (label, values) => {
     const box = el('select', {'aria-label': label}, el('option', {value: ''}, 'any'), values.map((value) => el('option', {value}, value)));
@@ -9,16 +11,20 @@ DRAW.gallery = (figure, host) => {
   const text = el('input', {type: 'search', placeholder: 'taxon or id', 'aria-label': 'taxon or id'});
   const sure = el('input', {type: 'range', min: 0, max: 100, value: 0, 'aria-label': 'least probability of the wrong answer'});
   const told = el('span', {'aria-live': 'polite', class: 'count'}), cards = el('div', {class: 'cards'});
+  const more = el('button', {type: 'button', class: 'more', onclick: () => { most = Infinity; update(); }});
+  let most = FIRST;
   const nodes = figure.items.map((item) => [item, caseOf(item), words(item)]);
   const update = () => {
     const wanted = text.value.trim().toLowerCase(), least = Number(sure.value) / 100;
     const kept = nodes.filter(([item, , all]) => (!run.value || item.run === run.value) && (!rank.value || item.broken === rank.value)
       && all.includes(wanted) && (item.sure ?? 0) >= least);
-    cards.replaceChildren(...kept.map(([, node]) => node));
-    told.textContent = `${kept.length} of ${nodes.length} shown; wrong answers of at least ${sure.value} %`;
+    cards.replaceChildren(...kept.slice(0, most).map(([, node]) => node));
+    more.hidden = kept.length <= most;
+    more.textContent = `Show all ${kept.length}`;
+    told.textContent = `${kept.length} of ${nodes.length}, sure of the wrong answer by at least ${sure.value} %`;
   };
   [run, rank, text, sure].forEach((box) => box.addEventListener('input', update));
-  host.append(el('div', {class: 'controls'}, figure.runs.length > 1 ? runLabel : null, rankLabel, text, el('label', null, 'surer than', sure), told), cards);
+  host.append(el('div', {class: 'controls'}, figure.runs.length > 1 ? runLabel : null, rankLabel, text, el('label', null, 'surer than', sure), told), cards, more);
   update();
 };
 

@@ -1,19 +1,21 @@
 // The taxonomy as an icicle. Only what is visible at the present zoom is drawn, so the size of the tree is no matter.
 
 const THIN = 2.5; // pixels; narrower neighbours become one block
-const ROW = 36, LAST = 104;
+const ROW = 36, LAST = 112, SIDE = 62;
 
 DRAW.icicle = (figure, host, width, legend) => {
   const tree = treeOf(figure), scales = scalesOf(figure);
-  const state = {figure, tree, scales, width, legend, at: host.at ?? -1, colour: 0, focus: -1};
-  const pick = el('select', {'aria-label': 'colour'}, scales.map((one, k) => el('option', {value: k}, one.name)));
+  const state = {figure, tree, scales, width: width - SIDE, legend, at: host.at ?? -1, colour: host.colour ?? 0};
+  const pick = el('select', {'aria-label': 'colour'}, scales.map((one, k) => el('option', {value: k, selected: k === state.colour}, one.name)));
   const find = el('input', {type: 'search', placeholder: 'find a taxon', 'aria-label': 'find a taxon'});
   state.crumbs = el('div', {class: 'crumbs'});
   state.picture = el('div');
-  pick.addEventListener('input', () => { state.colour = Number(pick.value); paint(state); });
+  pick.addEventListener('input', () => { state.colour = host.colour = Number(pick.value); paint(state); });
   find.addEventListener('keydown', (event) => { if (event.key === 'Enter') seek(state, find.value); });
   state.zoom = (at, focus) => { state.at = host.at = at; paint(state, focus); };
-  host.append(el('div', {class: 'controls'}, el('label', null, 'colour', pick), find), state.crumbs, state.picture);
+  const leave = (event) => { if (event.key === 'Escape' && state.at >= 0) state.zoom(figure.parent[state.at], state.at); };
+  host.append(el('div', {class: 'controls', onkeydown: leave}, el('label', null, 'colour', pick), find),
+    el('div', {onkeydown: leave}, state.crumbs, state.picture));
   paint(state);
 };
 
@@ -30,8 +32,13 @@ function scalesOf(figure) {
     ...runs.map((one) => ({name: `${one.name}: right at this rank`, value: share(one.right, one), hits: one.right, one})),
     ...runs.map((one) => ({name: `${one.name}: whole path right`, value: share(one.path, one), hits: one.path, one})),
     ...figure.colours.filter((one) => one.less).map((one) => ({name: `difference: ${one.name}`, one,
-      value: (k) => (one.asked[k] ? (one.right[k] - one.less[k]) / one.asked[k] : null), reach: 0.5})),
+      value: (k) => (one.asked[k] ? (one.right[k] - one.less[k]) / one.asked[k] : null), reach: reachOf(one)})),
   ];
+}
+// Half the width of the scale of differences: the largest one among taxa with some questions, rounded up.
+function reachOf(one) {
+  const most = one.asked.reduce((top, n, k) => (n < 10 ? top : Math.max(top, Math.abs(one.right[k] - one.less[k]) / n)), 0);
+  return [0.05, 0.1, 0.2, 0.5, 1].find((step) => step >= most) || 1;
 }
 const colourOf = (scale, value) => (scale.reach ? along(SPLIT, 0.5 + value / (2 * scale.reach)) : along(RAMP, value));
 
@@ -59,8 +66,9 @@ function paint(state, focus) {
   hideTip();
   const {figure, at, width, scales, colour} = state, scale = scales[colour], blocks = visible(state);
   const first = at < 0 ? 0 : figure.level[at], last = figure.levels.length - 1;
-  const drawing = svg('svg', {width, height: ROW * (last - first) + LAST + 2, role: 'tree', 'aria-label': `taxonomy ${figure.title}, ${scale.name}`});
+  const drawing = svg('svg', {width: width + SIDE, height: ROW * (last - first) + LAST + 2, role: 'tree', 'aria-label': `taxonomy ${figure.title}, ${scale.name}`});
   state.nodes = new Map();
+  figure.levels.slice(first).forEach((name, k) => drawing.append(svg('text', {class: 'axis', x: 0, y: ROW * k + 23, 'aria-hidden': 'true'}, cut(name, SIDE - 6))));
   blocks.forEach((block) => drawing.append(blockOf(state, block, scale, ROW * (block.level - first), block.level === last ? LAST : ROW)));
   if (scale.reach) state.legend.replaceChildren(ramp(SPLIT, -scale.reach, scale.reach, 'points'), `${scale.one.of[1]} better, left; ${scale.one.of[0]} better, right`);
   else state.legend.replaceChildren(ramp(RAMP, 0, 1, 'percent'));
@@ -80,7 +88,7 @@ function blockOf(state, block, scale, y, tall) {
   const colour = known(found.value) ? colourOf(scale, found.value) : null, name = one ? figure.name[k] : `${block.ids.length} taxa`;
   const lines = () => describe(state, block, found, scale, name);
   const part = svg('g', {class: 'node', role: 'treeitem', tabindex: -1, 'aria-label': lines().join(', '), 'data-taxon': one ? k : null, 'data-more': one ? null : block.ids.length},
-    svg('rect', {x: block.x, y, width: Math.max(0.5, block.width), height: tall, fill: colour ? rgb(colour) : 'var(--faint)'}), labelOf(block, name, colour, y, tall));
+    svg('rect', {x: SIDE + block.x, y, width: Math.max(0.5, block.width), height: tall, fill: colour ? rgb(colour) : 'var(--faint)'}), labelOf(block, name, colour, y, tall));
   tipped(part, lines);
   if (!one) return part;
   state.nodes.set(k, part);
@@ -93,9 +101,9 @@ function blockOf(state, block, scale, y, tall) {
 
 // Names stand level where there is room, upright in the last row, or not at all.
 function labelOf(block, name, colour, y, tall) {
-  const upright = tall === LAST && block.width < 62, room = upright ? tall - 12 : block.width - 8, text = cut(name, room, 6.7);
-  if (upright ? block.width < 13 : block.width < 26 || !text) return null;
-  const x = block.x + block.width / 2, middle = y + tall / 2;
+  const upright = tall === LAST && block.width < 62, room = upright ? tall - 12 : block.width - 8, text = cut(name, room);
+  if (!text || (upright ? block.width < 13 : block.width < 26)) return null;
+  const x = SIDE + block.x + block.width / 2, middle = y + tall / 2;
   const label = svg('text', upright ? {transform: `translate(${x + 4} ${y + tall - 7}) rotate(-90)`} : {x, y: middle + 4, 'text-anchor': 'middle'}, text);
   label.style.fill = colour ? inkOn(colour) : 'var(--soft)';
   return label;
@@ -130,7 +138,6 @@ function press(state, k, event) {
   const {figure, tree, at} = state, above = figure.parent[k], row = tree.of(above), place = row.indexOf(k);
   const moves = {ArrowDown: tree.children[k][0], ArrowUp: k === at ? undefined : above, ArrowLeft: row[place - 1], ArrowRight: row[place + 1]};
   if (event.key === 'Enter' || event.key === ' ') state.zoom(k, k);
-  else if (event.key === 'Escape') { if (at >= 0) state.zoom(figure.parent[at], at); }
   else if (event.key in moves) { if (state.nodes.has(moves[event.key])) rove(state, moves[event.key], true); }
   else return;
   event.preventDefault();

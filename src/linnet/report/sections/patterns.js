@@ -2,7 +2,7 @@
 
 DRAW.patterns = (figure, host) => {
   const most = Math.max(...figure.rows.map((row) => Math.max(row.share, row.expected)), 0.01);
-  const head = [...figure.levels.map((name) => el('th', {scope: 'col', class: 'hit'}, name)),
+  const head = [...figure.levels.map((name) => el('th', {scope: 'col', class: 'mid'}, name)),
     ...['photos', 'share', 'expected'].map((name) => el('th', {scope: 'col', class: 'n'}, name)), el('th', {scope: 'col'}, '')];
   const body = figure.rows.map((row) => el('tr', {class: row.broken ? 'differ' : null},
     row.right.map((hit, k) => el('td', {class: hit ? 'hit' : 'miss', 'aria-label': `${figure.levels[k]} ${hit ? 'right' : 'wrong'}`}, hit ? '✓' : '✗')),

@@ -2,10 +2,10 @@
 
 DRAW.stops = (figure, host, width) => {
   const id = `stop-${figure.title.length}-${Math.abs([...figure.title].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) | 0, 7))}`;
-  const slider = el('input', {type: 'range', id, min: 0, max: figure.threshold.length - 1, value: 50, 'aria-label': 'threshold'});
+  const slider = el('input', {type: 'range', id, min: 0, max: figure.threshold.length - 1, value: host.value ?? 50, 'aria-label': 'threshold'});
   const told = el('p', {class: 'read', 'aria-live': 'polite'}), picture = el('div');
   const update = () => {
-    const at = Number(slider.value), found = stopAt(figure, at);
+    const at = host.value = Number(slider.value), found = stopAt(figure, at);
     slider.setAttribute('aria-valuetext', `${figure.threshold[at].toFixed(2)}: ${FORMAT.percent(found.right)} right`);
     told.replaceChildren('At ', el('b', null, figure.threshold[at].toFixed(2)), ': ', el('b', null, FORMAT.percent(found.right)),
       ' of the photos that are named are named rightly, on average ', el('b', null, found.depth.toFixed(2)), ` of ${figure.levels.length - 1} ranks deep; `,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from linnet.evaluate.metrics.curve import Curve, chains, climbing_curve
 from linnet.report.evaluated import Evaluated
 from linnet.report.figures import PERCENT, Data, lines, number, share, table
 from linnet.report.view import View
@@ -27,8 +28,11 @@ def build(view: View) -> dict[str, Any] | None:
         for name in names
     ]
     x, y = {"label": "share answered", **PERCENT}, {"label": "share wrong", "format": "percent", "low": 0.0}
+    scored = {run.name: _climb(run) for run in view.runs if run.answers.node_logprob is not None}
+    areas = {name: curve.area for name, (curve, _) in scored.items()}
     rows = [
-        [run.name, *(_area(curves.get((run.name, name))) for name in names), _climbing(run)] for run in view.runs
+        [run.name, *(_area(curves.get((run.name, name))) for name in names), areas.get(run.name)]
+        for run in view.runs
     ]
     columns: list[Data | str] = ["run", *map(share, names), number("hAURC")]
     note = "hAURC: climbing from the best leaf until sure (Goren et al. 2024); needs scores of all taxa"
@@ -41,6 +45,7 @@ def build(view: View) -> dict[str, Any] | None:
         "figures": [
             lines("Risk and coverage", panels, x, y),
             *(_stops(run) for run in view.runs),
+            *_climbing_curves(scored),
             table("Area under the curves (mean risk over all coverages; lower is better)", columns, rows, note=note),
         ],
     }
@@ -71,9 +76,29 @@ def _area(curve: Data | None) -> float | None:
     return None if curve is None else curve["area"]
 
 
-def _climbing(run: Evaluated) -> float | None:
-    figures = run.folder.figures or {}
-    return figures.get("score_metrics", {}).get("haurc")
+def _climb(run: Evaluated) -> tuple[Curve, int]:
+    """Risk and coverage of climbing from the best leaf, and the number of samples it is of."""
+    part, n = run.drawn()
+    assert part.answers.node_logprob is not None
+    lineages = part.lineages
+    kept = lineages.sample_weight > 0
+    taxon, chance = chains(part.taxonomy, part.answers.node_logprob[kept])
+    weight = lineages.sample_weight[kept]
+    return climbing_curve(part.taxonomy, taxon, chance, lineages.true_leaf[kept], weight), n
+
+
+def _climbing_curves(scored: dict[str, tuple[Curve, int]]) -> list[Data]:
+    if not scored:
+        return []
+    at = np.linspace(0, 1, POINTS)
+    series = [
+        {"name": name, "x": at, "y": np.interp(at, curve.coverage, curve.risk)}
+        for name, (curve, _) in scored.items()
+    ]
+    drawn = "; ".join(f"{name}: {n:,} samples" for name, (_, n) in scored.items())
+    x = {"label": "how specific the answers are (0 the root, 1 a leaf)", "format": "number", "low": 0, "high": 1}
+    y = {"label": "share wrong", "format": "percent", "low": 0.0}
+    return [lines("Climbing until sure, on scores of all taxa", [{"title": "", "series": series}], x, y, note=drawn)]
 
 
 def _stops(run: Evaluated) -> Data:
