@@ -21,7 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="folder of an evaluation, a training or a probe")
     add("--out", required=True, type=Path, metavar="FILE", help="HTML file to write")
-    add("--decoder", default="independent", metavar="D", help="how answers become lineages (default: independent)")
+    add(
+        "--decoder",
+        default="independent",
+        metavar="D",
+        help="how answers become lineages (default: independent)",
+    )
     add("--candidates", metavar="SET", help="four (offered options) or full (all taxa) (default: four)")
     add("--gallery", type=int, default=60, metavar="N", help="broken paths shown, of all runs (default: 60)")
     add("--no-photos", action="store_true", help="embed no thumbnails")

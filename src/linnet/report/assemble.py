@@ -46,7 +46,7 @@ SHELL = """\
 
 
 def write(view: View, out: Path, title: str | None = None, progress: bool = True) -> int:
-    """Write the report and return its size in bytes; a report that is there is replaced when this one is whole.
+    """Write the report and return its size in bytes; one that is there is replaced when this one is whole.
 
     Raises LinnetError where the file cannot be written, before anything is computed.
     """
@@ -116,7 +116,10 @@ def page(shown: dict[str, Any]) -> str:
 def script() -> str:
     """The scripts of the page and of its sections, one after another in the order of their names."""
     parts = [part for where in (PAGE, SECTIONS) for part in where.iterdir() if part.name.endswith(".js")]
-    texts = [part.read_text("utf-8") for part in sorted(parts, key=lambda part: (part.name != "base.js", part.name))]
+    texts = [
+        part.read_text("utf-8")
+        for part in sorted(parts, key=lambda part: (part.name != "base.js", part.name))
+    ]
     return "(() => {\n'use strict';\n" + "\n".join(texts) + "\nstart();\n})();\n"
 
 

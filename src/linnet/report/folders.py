@@ -50,7 +50,10 @@ def names(paths: Sequence[Path]) -> list[str]:
     ends = [1] * len(parts)
     while True:
         found = ["/".join(part[-end:]) for part, end in zip(parts, ends, strict=True)]
-        same = [found.count(name) > 1 and end < len(part) for name, end, part in zip(found, ends, parts)]
+        same = [
+            found.count(name) > 1 and end < len(part)
+            for name, end, part in zip(found, ends, parts, strict=True)
+        ]
         if not any(same):
             return found
         ends = [end + again for end, again in zip(ends, same, strict=True)]

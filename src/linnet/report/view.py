@@ -46,6 +46,11 @@ class View:
         ]
 
     @cached_property
+    def level_names(self) -> list[str]:
+        """Names of the scored levels of all runs, in the order of the first run that has each."""
+        return list(dict.fromkeys(name for run in self.runs for name in run.level_names))
+
+    @cached_property
     def notes(self) -> list[str]:
         """What a reader must know before the figures: unfinished runs, and questions that differ."""
         own = [note for folder in self.folders for note in folder.notes]

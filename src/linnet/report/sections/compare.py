@@ -58,6 +58,11 @@ def _listed(view: View, tests: list[dict[str, Any]]) -> Data:
         for pair, found in zip(view.pairs, tests, strict=True)
         for group, test in found.items()
     ]
-    columns = ["run", {"name": "samples", "format": "count"}, "figure", {"name": "difference", "format": "points"}]
-    ends = [{"name": "95 %", "format": "interval"}, {"name": "p", "format": "p"}]
+    columns: list[Data | str] = [
+        "run",
+        {"name": "samples", "format": "count"},
+        "figure",
+        {"name": "difference", "format": "points"},
+    ]
+    ends: list[Data | str] = [{"name": "95 %", "format": "interval"}, {"name": "p", "format": "p"}]
     return table("Paired differences", [*columns, *ends], rows)

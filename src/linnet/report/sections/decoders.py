@@ -37,7 +37,12 @@ def build(view: View) -> dict[str, Any] | None:
 
 def _table(run: Evaluated) -> Data:
     results, n = _kept(run) or _computed(run)
-    columns = ["decoder", *map(share, run.level_names), share("whole path"), {"name": "95 %", "format": "interval"}]
+    columns: list[Data | str] = [
+        "decoder",
+        *map(share, run.level_names),
+        share("whole path"),
+        {"name": "95 %", "format": "interval"},
+    ]
     columns += [share(title) for title in list(COLUMNS.values())[1:]]
     rows = [
         [

@@ -22,7 +22,7 @@ def build(view: View) -> dict[str, Any] | None:
     chosen = [(run, broken_rows(run, each)) for run in view.runs]
     if view.gallery < 1 or not any(len(rows) for _, rows in chosen):
         return None
-    levels = list(dict.fromkeys(name for run in view.runs for name in run.level_names))
+    levels = view.level_names
     items = [_item(run, int(row), view.photos) for run, rows in chosen for row in rows]
     total = sum(int((first_break(run) >= 0).sum()) for run in view.runs)
     return {

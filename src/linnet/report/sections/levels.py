@@ -18,13 +18,16 @@ def build(view: View) -> dict[str, Any] | None:
     """Bars per rank, and the main figures of every run."""
     if not view.runs:
         return None
-    groups = list(dict.fromkeys(name for run in view.runs for name in run.level_names)) + [WHOLE]
+    groups = [*view.level_names, WHOLE]
     return {
         "lead": (
             "Share of questions answered rightly; whole path: right at every rank of a photo. Whiskers are "
-            "95 % intervals over resampled species. Dotted: chance; dashed: the best guesser who sees no photo."
+            "95 % intervals over resampled species. Dotted: chance; dashed: the best guesser without photos."
         ),
-        "figures": [bars("Accuracy", groups, [_series(run, groups) for run in view.runs], **PERCENT), _main(view)],
+        "figures": [
+            bars("Accuracy", groups, [_series(run, groups) for run in view.runs], **PERCENT),
+            _main(view),
+        ],
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from linnet.report.evaluated import Evaluated
-from linnet.report.figures import PERCENT, Data, bars, table, count, number
+from linnet.report.figures import PERCENT, Data, bars, count, number, table
 from linnet.report.view import View
 from linnet.taxonomy.distance import height_distance, lca
 from linnet.taxonomy.tree import Taxonomy
@@ -29,8 +29,10 @@ def build(view: View) -> dict[str, Any] | None:
             "lineage leaves the true one. The further right, the milder the mistake. Dotted: a wrong answer "
             "drawn at random from the same candidates."
         ),
-        "figures": [bars("Wrong leaves by where they part", names, [_series(run, names) for run in runs], **PERCENT),
-                    _listed(runs)],
+        "figures": [
+            bars("Wrong leaves by where they part", names, [_series(run, names) for run in runs], **PERCENT),
+            _listed(runs),
+        ],
     }
 
 
@@ -90,5 +92,10 @@ def _listed(runs: list[Evaluated]) -> Data:
         height = height_distance(run.taxonomy, run.lineages.pred_leaf[wrong], run.lineages.true_leaf[wrong])
         none = int((run.lineages.pred_leaf < 0).sum())
         rows.append([run.name, len(wrong), none, float(height.mean())])
-    columns: list[Data | str] = ["run", count("wrong leaves"), count("no answer"), number("mean height of the common ancestor")]
+    columns: list[Data | str] = [
+        "run",
+        count("wrong leaves"),
+        count("no answer"),
+        number("mean height of the common ancestor"),
+    ]
     return table("Wrong leaves", columns, rows)

@@ -23,8 +23,8 @@ def build(view: View) -> dict[str, Any] | None:
     return {
         "lead": (
             "A row is a pattern of right and wrong answers about one photo, from the top rank to the leaf. "
-            "Expected: how often it would occur if ranks erred independently of each other. Whoever knows the "
-            "species knows the family, so a right rank below a wrong one (marked) is a path broken without need."
+            "Expected (dotted): how often it would occur if ranks erred independently of each other. Marked: a "
+            "right rank below a wrong one. The species decides its family, so such a path breaks without need."
         ),
         "figures": [_patterns(run) for run in view.runs],
     }
@@ -33,7 +33,7 @@ def build(view: View) -> dict[str, Any] | None:
 def _patterns(run: Evaluated) -> Data:
     lineages = run.lineages
     whole = lineages.scored[:, run.levels].all(axis=1)
-    right = lineages.correct[np.ix_(whole, run.levels)]
+    right = lineages.correct[whole][:, run.levels]
     codes, counts = np.unique(right @ (1 << np.arange(len(run.levels))), return_counts=True)
     order = np.argsort(-counts, kind="stable")
     accuracy = right.mean(axis=0) if len(right) else np.zeros(len(run.levels))
@@ -55,7 +55,7 @@ def _row(code: int, count: int, accuracy: np.ndarray, n: int) -> Data:
         "count": count,
         "share": count / n,
         "expected": expected,
-        "broken": bool((~bits[:-1] & bits[1:]).any()) or bool((~np.logical_and.accumulate(bits) & bits).any()),
+        "broken": bool((bits & ~np.logical_and.accumulate(bits)).any()),
     }
 
 

@@ -28,13 +28,17 @@ def build(view: View) -> dict[str, Any] | None:
     return {
         "lead": (
             "On questions with all their options, the truth stands at every place about equally often "
-            "(dotted). A model that looks chooses every place as often as it is right there; one that prefers "
-            "a place chooses it too often. Models that see names apart from each other have no list, and show "
-            "what chance alone does."
+            "(dotted). A model that looks chooses every place as often as the truth stands there; one that "
+            "prefers a place chooses it too often. Models that see each name on its own have no list, and "
+            "show what chance alone does."
         ),
         "figures": [
-            bars("How often each place is chosen", letters, [_chosen(*pair) for pair in told], format="percent"),
-            bars("Accuracy where the truth stands there", letters, [_right(*pair) for pair in told], **PERCENT),
+            bars(
+                "How often each place is chosen", letters, [_chosen(*pair) for pair in told], format="percent"
+            ),
+            bars(
+                "Accuracy where the truth stands there", letters, [_right(*pair) for pair in told], **PERCENT
+            ),
         ],
     }
 

@@ -19,8 +19,11 @@ def build(view: View) -> dict[str, Any] | None:
     """Accuracy by confidence at every rank, and the expected calibration error."""
     if not view.runs:
         return None
-    names = list(dict.fromkeys(name for run in view.runs for name in run.level_names))
-    panels = [{"title": name, "series": [_series(run, name) for run in view.runs if name in run.level_names]} for name in names]
+    names = view.level_names
+    panels = [
+        {"title": name, "series": [_series(run, name) for run in view.runs if name in run.level_names]}
+        for name in names
+    ]
     x, y = {"label": "probability of the answer", **PERCENT}, {"label": "share right", **PERCENT}
     rows = [[run.name, *(_error(run, name) for name in names)] for run in view.runs]
     return {
@@ -30,8 +33,11 @@ def build(view: View) -> dict[str, Any] | None:
         ),
         "figures": [
             lines("Reliability", panels, x, y, diagonal=True, dots=True),
-            table("Expected calibration error (mean gap between the two, weighted by answers)",
-                  ["run", *map(share, names)], rows),
+            table(
+                "Expected calibration error (mean gap between the two, weighted by answers)",
+                ["run", *map(share, names)],
+                rows,
+            ),
         ],
     }
 

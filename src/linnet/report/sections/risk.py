@@ -21,7 +21,7 @@ def build(view: View) -> dict[str, Any] | None:
     """Risk-coverage curves per rank, and a threshold to try."""
     if not view.runs:
         return None
-    names = list(dict.fromkeys(name for run in view.runs for name in run.level_names))
+    names = view.level_names
     curves = {(run.name, name): _curve(run, name) for run in view.runs for name in run.level_names}
     panels = [
         {"title": name, "series": [curves[run.name, name] for run in view.runs if name in run.level_names]}
@@ -46,7 +46,12 @@ def build(view: View) -> dict[str, Any] | None:
             lines("Risk and coverage", panels, x, y),
             *(_stops(run) for run in view.runs),
             *_climbing_curves(scored),
-            table("Area under the curves (mean risk over all coverages; lower is better)", columns, rows, note=note),
+            table(
+                "Area under the curves (mean risk over all coverages; lower is better)",
+                columns,
+                rows,
+                note=note,
+            ),
         ],
     }
 
@@ -96,9 +101,18 @@ def _climbing_curves(scored: dict[str, tuple[Curve, int]]) -> list[Data]:
         for name, (curve, _) in scored.items()
     ]
     drawn = "; ".join(f"{name}: {n:,} samples" for name, (_, n) in scored.items())
-    x = {"label": "how specific the answers are (0 the root, 1 a leaf)", "format": "number", "low": 0, "high": 1}
+    x = {
+        "label": "how specific the answers are (0 the root, 1 a leaf)",
+        "format": "number",
+        "low": 0,
+        "high": 1,
+    }
     y = {"label": "share wrong", "format": "percent", "low": 0.0}
-    return [lines("Climbing until sure, on scores of all taxa", [{"title": "", "series": series}], x, y, note=drawn)]
+    return [
+        lines(
+            "Climbing until sure, on scores of all taxa", [{"title": "", "series": series}], x, y, note=drawn
+        )
+    ]
 
 
 def _stops(run: Evaluated) -> Data:
@@ -123,7 +137,7 @@ def _stops(run: Evaluated) -> Data:
 def _reached(
     least: np.ndarray, scored: np.ndarray, right: np.ndarray, weight: np.ndarray, tau: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(K + 1,) shares of photos whose last named rank is each one, none first, and of those right to there."""
+    """(K + 1,) shares of photos by their last named rank, none first, and of those the right ones."""
     named = (least >= tau) & scored
     last = np.where(named.any(axis=1), named.shape[1] - named[:, ::-1].argmax(axis=1), 0)
     fits = np.where(last > 0, right[np.arange(len(last)), last - 1], True)

@@ -19,7 +19,7 @@ def build(view: View) -> dict[str, Any] | None:
     if not view.runs:
         return None
     series = [line for run in view.runs for line in _lines(run)]
-    names = list(dict.fromkeys(name for run in view.runs for name in run.level_names))
+    names = view.level_names
     axes = {"label": "down to rank", "categories": names}, {"label": "paths still right", **PERCENT}
     return {
         "lead": (
@@ -27,7 +27,10 @@ def build(view: View) -> dict[str, Any] | None:
             "ranks erred independently of each other; a line above it errs on few photos often, one below it "
             "breaks paths that it need not."
         ),
-        "figures": [lines("Paths still right", [{"title": "", "series": series}], *axes), _breaks(view, names)],
+        "figures": [
+            lines("Paths still right", [{"title": "", "series": series}], *axes),
+            _breaks(view, names),
+        ],
     }
 
 

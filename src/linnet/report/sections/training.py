@@ -25,7 +25,7 @@ def build(view: View) -> dict[str, Any] | None:
     curves = [lines("Curves", panels, {"label": "step", "format": "count"}, {"own": True})] if panels else []
     tables = [table(f"Reached: {folder.name}", *_reached(folder)) for folder in found if _figures(folder)]
     return {
-        "lead": "What the trainer logged, by step; a panel has its own height. eval_: on the validation photos.",
+        "lead": "What the trainer logged, by step; each panel has its own scale. eval_: on validation photos.",
         "figures": [*curves, *tables, _state(found)],
     }
 
@@ -86,5 +86,11 @@ def _state(found: list[Folder]) -> Data:
         last = _log(folder)[-1] if _log(folder) else {}
         done = "finished" if folder.training["figures"] else "unfinished: curves up to the last checkpoint"
         rows.append([folder.name, recipe.get("task"), last.get("step"), last.get("epoch"), done])
-    columns: list[Any] = ["training", "task", count("last step"), {"name": "epochs", "format": "number"}, "state"]
+    columns: list[Any] = [
+        "training",
+        "task",
+        count("last step"),
+        {"name": "epochs", "format": "number"},
+        "state",
+    ]
     return table("How far", columns, rows)
