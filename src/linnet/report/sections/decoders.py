@@ -12,6 +12,7 @@ from linnet.report.view import View
 
 TITLE, ORDER = "Decoders", 110
 ABSENT = "no folder holds an evaluation"
+QUADRATIC, LARGE = ("crm",), 1 << 24  # it weighs every taxon against every leaf: minutes on 10,000 taxa
 COLUMNS = {
     "hca": "whole path",
     "leaf_accuracy": "leaf",
@@ -54,8 +55,15 @@ def _table(run: Evaluated) -> Data:
         ]
         for row in results
     ]
-    note = "" if n == len(run) else f"on {n:,} samples drawn from {len(run):,}"
-    return table(run.name, columns, rows, note=note)
+    return table(run.name, columns, rows, note=_note(run, n, {row["decoder"] for row in results}))
+
+
+def _note(run: Evaluated, n: int, shown: set[str]) -> str:
+    """What the table is not of."""
+    said = [] if n == len(run) else [f"on {n:,} samples drawn from {len(run):,}"]
+    if missing := sorted(set(decoders.names()) - shown):
+        said.append(f"without {', '.join(missing)}, too slow on {len(run.taxonomy):,} taxa")
+    return "; ".join([*said, "linnet evaluate leaves all of them, on all samples"]) if said else ""
 
 
 def _kept(run: Evaluated) -> tuple[list[Data], int] | None:
@@ -74,6 +82,8 @@ def _kept(run: Evaluated) -> tuple[list[Data], int] | None:
 
 def _computed(run: Evaluated) -> tuple[list[Data], int]:
     part, n = run.drawn()
-    found = summarise(part.bank, part.answers, decoders.names(), [run.candidates])["results"]
+    small = len(run.taxonomy) * len(run.taxonomy.leaves) <= LARGE
+    named = [name for name in decoders.names() if small or name not in QUADRATIC]
+    found = summarise(part.bank, part.answers, named, [run.candidates])["results"]
     weights = "bank" if any(row["weights"] == "bank" for row in found) else "none"
     return [row for row in found if row["samples"] == "all" and row["weights"] == weights], n

@@ -23,8 +23,8 @@ def build(view: View) -> dict[str, Any] | None:
     return {
         "lead": (
             "A row is a pattern of right and wrong answers about one photo, from the top rank to the leaf. "
-            "Expected (dotted): how often it would occur if ranks erred independently of each other. Marked: a "
-            "right rank below a wrong one. The species decides its family, so such a path breaks without need."
+            "Expected (dotted): how often it would occur if ranks erred independently of each other. Marked: "
+            "a right rank below a wrong one. A species decides its family: such a path breaks without need."
         ),
         "figures": [_patterns(run) for run in view.runs],
     }

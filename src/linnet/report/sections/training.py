@@ -25,7 +25,7 @@ def build(view: View) -> dict[str, Any] | None:
     curves = [lines("Curves", panels, {"label": "step", "format": "count"}, {"own": True})] if panels else []
     tables = [table(f"Reached: {folder.name}", *_reached(folder)) for folder in found if _figures(folder)]
     return {
-        "lead": "What the trainer logged, by step; each panel has its own scale. eval_: on validation photos.",
+        "lead": "What the trainer logged, by step; each panel has its own scale. eval_: validation photos.",
         "figures": [*curves, *tables, _state(found)],
     }
 
