@@ -17,6 +17,7 @@ SEES = {
     "bank": {"taxonomy", "data"},
     "models": {"bank", "taxonomy"},
     "evaluate": {"models", "bank", "taxonomy"},
+    "report": {"evaluate", "models", "bank", "taxonomy"},
     "train": {"models", "evaluate", "bank", "data", "taxonomy"},
 }
 WITHOUT_TORCH = (
@@ -24,6 +25,7 @@ WITHOUT_TORCH = (
     "linnet.bank.audit",
     "linnet.evaluate.metrics",
     "linnet.evaluate.run_folder",
+    "linnet.report.assemble",
 )
 
 
