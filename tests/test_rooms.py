@@ -18,6 +18,7 @@ SEES = {
     "models": {"bank", "taxonomy"},
     "evaluate": {"models", "bank", "taxonomy"},
     "probe": {"models", "evaluate", "bank", "data", "taxonomy"},
+    "report": {"evaluate", "models", "bank", "taxonomy"},
     "train": {"models", "evaluate", "bank", "data", "taxonomy"},
     "predict": {"models", "evaluate", "bank", "data", "taxonomy"},
 }
@@ -28,6 +29,7 @@ WITHOUT_TORCH = (
     "linnet.evaluate.run_folder",
     "linnet.predict.formats.csv",
     "linnet.predict.calibration",
+    "linnet.report.assemble",
 )
 
 

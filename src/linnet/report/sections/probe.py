@@ -1,0 +1,58 @@
+"""Where in the model each rank can be read: accuracy of probes by place and rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from linnet.report.figures import Data, heat
+from linnet.report.view import View
+
+TITLE, ORDER = "Probes", 130
+ABSENT = "no folder holds probes"
+
+
+def build(view: View) -> dict[str, Any] | None:
+    """A heat map per probed folder."""
+    found = [(folder.name, grid(folder.probe)) for folder in view.folders if folder.probe is not None]
+    maps = [_map(name, *of) for name, of in found if of is not None]
+    if not maps:
+        return None
+    return {
+        "lead": (
+            "Accuracy of a probe that reads a rank off the model's states at a place, from the picture (top) "
+            "to the answer (bottom). A rank that can be read at a place is known there, said or not."
+        ),
+        "figures": maps,
+    }
+
+
+def _map(name: str, places: Sequence[str], levels: Sequence[str], accuracy: Any) -> Data:
+    return heat(name, places, levels, accuracy, corner="place")
+
+
+def grid(told: dict[str, Any]) -> tuple[list[str], list[str], list[list[float | None]]] | None:
+    """Places, levels and accuracies; None where the file has no such thing.
+
+    Read are `places`, `levels` and `accuracy` (a row per place), or `levels` and `readings`, each with a
+    place and the accuracies of its levels; of these the true labels, the model's own weights and the
+    first kind of probe.
+    """
+    levels = told.get("levels")
+    if levels and told.get("places") and told.get("accuracy"):
+        return told["places"], levels, told["accuracy"]
+    rows = [row for row in told.get("readings", []) if _is_main(row, told["readings"][0])]
+    known = [(row["place"], of) for row in rows if (of := _accuracies(row)) is not None]
+    return ([place for place, _ in known], levels, [of for _, of in known]) if levels and known else None
+
+
+def _is_main(row: dict[str, Any], first: dict[str, Any]) -> bool:
+    keys = ("probe", "pooling", "labels", "weights", "shots")
+    return all(row.get(key) == first.get(key) for key in keys)
+
+
+def _accuracies(row: dict[str, Any]) -> list[float | None] | None:
+    if "accuracy" in row:
+        return list(row["accuracy"])
+    found = row.get("full", {}).get("independent", {}).get("level_accuracy")
+    return None if found is None else list(found)
