@@ -1,0 +1,87 @@
+"""Two processes of `accelerate launch` make the updates of one process with the batches of both."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from chat_cases import bird_bank, saved, settings, tiny
+from safetensors.torch import load_file
+from train_cases import written
+
+from linnet.cli import main
+
+MODES = ("alternate", "alternate_fresh", "joint")
+# one start of two processes runs all recipes: importing takes longer than training
+SCRIPT = """
+import sys
+from linnet.cli import main
+for recipe, out in zip(sys.argv[1::2], sys.argv[2::2]):
+    code = main(["train", recipe, "--out", out, "--device", "cpu", "--json"])
+    assert code == 0, (recipe, code)
+"""
+
+
+def values(model, bank, mode, batch):
+    """3 steps of 4 photos, each with as many questions as the next, so that means of means are means."""
+    return settings(
+        "tara",
+        model,
+        bank,
+        data={"val": None, "test": []},
+        teacher={"kind": "random", "grid": 3, "width": 6},
+        align={"hidden": 8, "mode": mode, "learning_rate": 0.004, "projector_rate": 0.01},
+        train={
+            "parts": ["projector", "vision"],
+            "precision": "fp32",
+            "schedule": "constant",
+            "warmup": 0.0,
+            "max_steps": 3,
+            "learning_rate": 0.002,
+            "batch_size": batch,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folders of all modes, trained by one process and by two."""
+    root = tmp_path_factory.mktemp("processes")
+    model, bank = tiny(root / "qwen3_vl"), saved(bird_bank(root / "photos"), root / "bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINNET_CACHE", str(root / "one-cache"))
+        pairs = []
+        for mode in MODES:
+            alone = written(root / f"{mode}.yaml", values(model, bank, mode, 4))
+            assert main(["train", str(alone), "--out", str(root / "one" / mode), "--device", "cpu"]) == 0
+            shared = written(root / f"{mode}-2.yaml", values(model, bank, mode, 2))
+            pairs += [str(shared), str(root / "two" / mode)]
+        launched(root, pairs)
+    return root
+
+
+def launched(root, pairs):
+    script = root / "script.py"
+    script.write_text(SCRIPT)
+    how = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    how += ["--dynamo_backend", "no", "--main_process_port", "0"]
+    env = {**os.environ, "LINNET_CACHE": str(root / "two-cache"), "OMP_NUM_THREADS": "1"}
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *how]
+    done = subprocess.run(
+        [*launch, str(script), *pairs], env=env, capture_output=True, text=True, check=False, timeout=500
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.count('"projector_parameters"') == len(MODES)  # the main process alone tells figures
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("file", ["projectors.safetensors", "model/model.safetensors"])
+def test_two_processes_make_the_updates_of_one(runs, mode, file):
+    one, two = (load_file(runs / many / mode / file) for many in ("one", "two"))
+    start = load_file(runs / "qwen3_vl" / "model.safetensors")
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=2e-5, rtol=1e-3, msg=name)
+    moved = {name for name in one.keys() & start.keys() if not torch.equal(one[name], start[name])}
+    assert file.startswith("proj") or len(moved) > 10
