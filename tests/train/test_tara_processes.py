@@ -3,15 +3,21 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from accelerate.commands.config import load_config_from_file
 from chat_cases import bird_bank, saved, settings, tiny
 from safetensors.torch import load_file
+from tara_cases import trainer_of
 from train_cases import written
 
 from linnet.cli import main
+from linnet.errors import LinnetError
 
+CONFIGURATIONS = Path(__file__).resolve().parents[2] / "docs" / "accelerate"
 MODES = ("alternate", "alternate_fresh", "joint")
 # one start of two processes runs all recipes: importing takes longer than training
 SCRIPT = """
@@ -85,3 +91,34 @@ def test_two_processes_make_the_updates_of_one(runs, mode, file):
         torch.testing.assert_close(two[name], value, atol=2e-5, rtol=1e-3, msg=name)
     moved = {name for name in one.keys() & start.keys() if not torch.equal(one[name], start[name])}
     assert file.startswith("proj") or len(moved) > 10
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    return tiny(root / "qwen3_vl"), saved(bird_bank(root / "photos"), root / "bank")
+
+
+def test_modes_that_step_twice_are_refused_where_moments_are_in_pieces(tmp_path, world):
+    trainer = trainer_of(tmp_path, *world, align={"mode": "alternate"})
+    trainer.is_deepspeed_enabled = True
+    with pytest.raises(LinnetError, match="align.mode=alternate steps twice .* set align.mode=joint"):
+        trainer._refuse_sharding()
+
+
+@pytest.mark.parametrize(("fsdp", "stage", "said"), [(True, None, "FSDP"), (False, 3, "DeepSpeed ZeRO-3")])
+def test_weights_in_pieces_are_refused_before_the_first_step(tmp_path, world, monkeypatch, fsdp, stage, said):
+    trainer = trainer_of(tmp_path, *world, align={"mode": "joint"})
+    trainer.is_fsdp_enabled = fsdp
+    plugin = None if stage is None else SimpleNamespace(zero_stage=stage)
+    monkeypatch.setattr(trainer, "accelerator", SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin)))
+    with pytest.raises(LinnetError, match=f"{said} keeps weights in pieces, .* zero_stage: 2"):
+        trainer.train()
+
+
+@pytest.mark.parametrize(("name", "kind"), [("ddp", "MULTI_GPU"), ("deepspeed-zero2", "DEEPSPEED")])
+def test_configurations_are_accelerates(name, kind):
+    found = load_config_from_file(str(CONFIGURATIONS / f"{name}.yaml"))
+    assert str(found.distributed_type.value) == kind
+    assert found.num_processes == 4
+    assert found.deepspeed_config.get("zero_stage") == (2 if kind == "DEEPSPEED" else None)
