@@ -102,7 +102,7 @@ def world(tmp_path_factory):
 def test_modes_that_step_twice_are_refused_where_moments_are_in_pieces(tmp_path, world):
     trainer = trainer_of(tmp_path, *world, align={"mode": "alternate"})
     trainer.is_deepspeed_enabled = True
-    with pytest.raises(LinnetError, match="align.mode=alternate steps twice .* set align.mode=joint"):
+    with pytest.raises(LinnetError, match=r"align.mode=alternate steps twice .* set align.mode=joint"):
         trainer._refuse_sharding()
 
 
@@ -111,7 +111,8 @@ def test_weights_in_pieces_are_refused_before_the_first_step(tmp_path, world, mo
     trainer = trainer_of(tmp_path, *world, align={"mode": "joint"})
     trainer.is_fsdp_enabled = fsdp
     plugin = None if stage is None else SimpleNamespace(zero_stage=stage)
-    monkeypatch.setattr(trainer, "accelerator", SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin)))
+    state = SimpleNamespace(deepspeed_plugin=plugin)
+    monkeypatch.setattr(trainer, "accelerator", SimpleNamespace(state=state))
     with pytest.raises(LinnetError, match=f"{said} keeps weights in pieces, .* zero_stage: 2"):
         trainer.train()
 
