@@ -70,16 +70,16 @@ class Official:
 
     @torch.no_grad()
     def _sample(self, inputs: dict[str, Tensor]) -> Tensor:
-        """(G, P + C) prompts with sampled answers."""
-        rft = self.recipe.rft
+        """(G, P + C) prompts with sampled answers.
+
+        The released code had each copy of the photo encoded; transformers 5 would encode it once.
+        """
+        group = self.recipe.rft.group or 1
+        copies = self._copies(inputs, inputs["input_ids"].repeat(group, 1), group)
+        most = self.recipe.rft.max_answer_tokens
         with own_sampler(self.setup.chat):
             return self.model.generate(
-                **inputs,
-                do_sample=True,
-                temperature=1.0,
-                top_k=0,
-                num_return_sequences=rft.group,
-                max_new_tokens=rft.max_answer_tokens,
+                **copies, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=most
             )
 
     def _copies(self, inputs: dict[str, Tensor], said: Tensor, group: int) -> dict[str, Tensor]:
