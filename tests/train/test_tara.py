@@ -146,6 +146,17 @@ def test_twins_step_as_two_optimisers_would():
         torch.testing.assert_close(a, b)
 
 
+def test_twins_follow_parameters_that_were_moved():
+    layer = nn.Linear(3, 2)
+    twins = Twins(list(layer.parameters()))
+    for parameter in layer.parameters():
+        parameter.data = parameter.data.clone()  # as a move to another device does
+    before = layer.weight.detach().clone()
+    twins.add(layer(torch.ones(1, 3)).sum())
+    torch.optim.SGD(twins.twins, lr=1.0).step()
+    torch.testing.assert_close(layer.weight.detach(), before - 1)
+
+
 def test_conflict_of_gradients():
     a, b = torch.tensor([3.0, 4.0]), torch.tensor([-6.0, -8.0])
     found = conflict([a, None], [b, torch.ones(1)])
