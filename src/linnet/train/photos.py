@@ -13,7 +13,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from linnet.bank.bank import Bank
-from linnet.evaluate.images import UnreadableError, open_image
+from linnet.evaluate.images import UnreadableError, check, open_image
 from linnet.models.preprocess import Inputs, Preprocess
 
 CPU = torch.device("cpu")
@@ -35,6 +35,8 @@ class Photos(Dataset[dict[str, Any]]):
         seed: int = 0,
         features: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> None:
+        if features is None:
+            check(bank, np.arange(len(bank)))
         self.bank, self.preprocess = bank, preprocess
         self.augment, self.seed, self.epoch = augment, seed, 0
         self.features = features

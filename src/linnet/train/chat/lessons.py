@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from linnet.bank.bank import NONE, Bank
 from linnet.errors import LinnetError
-from linnet.evaluate.images import UnreadableError, open_image
+from linnet.evaluate.images import UnreadableError, check, open_image
 from linnet.models.chat import variants
 from linnet.models.chat.grids import grid_of
 from linnet.models.chat.load import Chat
@@ -45,6 +45,8 @@ class Lessons(Dataset[Lesson]):
         self.end = [chat.tokenizer.eos_token_id] if end else []
         self.weight = _weights(bank, data.ranks)
         self.sees = chat.handles.image_token is not None
+        if self.sees:
+            check(bank, np.arange(len(bank)))
         self.poser = _poser(chat, bank, ask, self.sees)
         asked = [row for row in range(len(bank)) if len(self._levels(row))]
         if not asked:

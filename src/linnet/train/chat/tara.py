@@ -42,7 +42,7 @@ class TaraTrainer(ChatTrainer):
         if self.align.steps_twice and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
             raise LinnetError(
                 f"align.mode={self.align.mode} steps twice on one weight, and FSDP and DeepSpeed keep "
-                "weights in pieces of their own; set align.mode=joint"
+                "gradients and moments in pieces of their own; set align.mode=joint"
             )
 
     # ---- losses ----

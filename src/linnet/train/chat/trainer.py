@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 
 from linnet.bank.bank import Bank
+from linnet.errors import LinnetError
 from linnet.train.chat.batch import Batch
 from linnet.train.chat.measure import quick
 from linnet.train.chat.policy import Policy, Want
@@ -27,6 +28,17 @@ class Measured(Trainer):
     recipe: Any
     val: Bank | None
     unreadable: Unreadable
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises LinnetError where no process would have whole weights to measure and to save."""
+        plugin = getattr(self.accelerator.state, "deepspeed_plugin", None)
+        if self.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3):
+            raise LinnetError(
+                f"{'FSDP' if self.is_fsdp_enabled else 'DeepSpeed ZeRO-3'} keeps weights in pieces, and a "
+                "chat model is measured and saved whole; launch several processes without it, or with "
+                "DeepSpeed at zero_stage: 2"
+            )
+        return super().train(*args, **kwargs)
 
     def evaluate(
         self,

@@ -19,8 +19,14 @@ class Twins:
         self.parameters = list(parameters)
         self.twins = [nn.Parameter(parameter.data) for parameter in self.parameters]
 
+    def tie(self) -> None:
+        """Share the parameters' memory again: what prepares a model for several processes may move it."""
+        for twin, parameter in zip(self.twins, self.parameters, strict=True):
+            twin.data = parameter.data
+
     def add(self, loss: Tensor) -> None:
         """Add the gradient of a loss to the twins'; the graph stays, the parameters' own is untouched."""
+        self.tie()
         found = torch.autograd.grad(loss, self.parameters, retain_graph=True, allow_unused=True)
         for twin, gradient in zip(self.twins, found, strict=True):
             if gradient is not None:

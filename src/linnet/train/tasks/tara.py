@@ -68,14 +68,16 @@ class Lesson:
     def known(self, setup: Setup) -> dict[str, Any]:
         """What the teacher says of itself, for the fingerprint."""
         bank = setup.lessons.bank
-        self.teacher = open_for(self.recipe.teacher, bank, str(setup.arguments.device))
+        with setup.arguments.main_process_first(desc="teacher"):  # what is kept on disk is written once
+            self.teacher = open_for(self.recipe.teacher, bank, str(setup.arguments.device))
         return {"teacher": self.teacher.describe()}
 
     def run(self, setup: Setup, out: Path, last: Path | None) -> dict[str, Any]:
         """Train by the recipe's mode."""
         align, lessons = self.recipe.align, setup.lessons
         lessons.grids = bool(align.visual) and self.teacher.sees
-        teaching = teach(self.teacher, lessons.bank, bool(align.visual), bool(align.label))
+        with setup.arguments.main_process_first(desc="teacher features"):
+            teaching = teach(self.teacher, lessons.bank, bool(align.visual), bool(align.label))
         aligner = aligner_of(setup.policy, align, teaching, self.recipe.train.seed)
         answers = "candidates" if align.mode == "released" else align.answers
         aligned = Aligned(setup.policy, aligner, teaching, answers)
