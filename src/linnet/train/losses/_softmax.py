@@ -109,7 +109,7 @@ def softmax_(values: Tensor, blocks: Blocks, mass: Tensor, scores: Tensor | None
     """
     scores = values if scores is None else scores
     values[:, : blocks[0][0]] = 0.0
-    both = [_exp_of(scores[:, first:end], values[:, first:end]) for first, end in blocks]
+    both = [exps(scores[:, first:end], values[:, first:end]) for first, end in blocks]
     top, total = (torch.cat(columns, dim=1) for columns in zip(*both, strict=True))
     log_total = top + total.log()
     if mass.shape[1] > len(blocks):
@@ -122,7 +122,7 @@ def softmax_(values: Tensor, blocks: Blocks, mass: Tensor, scores: Tensor | None
     return log_total
 
 
-def _exp_of(scores: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+def exps(scores: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
     """Exponentials of scores less their row's maximum are written to `out`; that and their sum, both (b, 1)."""
     tops, totals = [], []
     for at, rows in parts(scores):
