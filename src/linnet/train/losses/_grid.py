@@ -10,7 +10,7 @@ from torch import Tensor
 
 from linnet.train.hierarchy import TreeIndex
 
-WIDTH = 64  # leaves of a block
+WIDTH = 32  # leaves of a block
 
 
 @dataclass(frozen=True)
