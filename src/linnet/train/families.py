@@ -18,12 +18,10 @@ class Families:
     Through an index, 10,000 children take 2.9 ms down and 3.7 ms up for 256 photos on one core, the products
     1.4 and 1.1 ms. Values must be finite: a product spreads NaN and infinity over the group.
 
-    above, here: columns of the two levels; n_parents, n_children: of each group, in order.
+    n_parents, n_children: of each group, in order.
     down: (n_parents, n_children) float32 of each group, 1 for a parent and its child; up: the transposed ones.
     """
 
-    above: slice
-    here: slice
     n_parents: tuple[int, ...]
     n_children: tuple[int, ...]
     down: tuple[Tensor, ...]
@@ -46,27 +44,20 @@ class Families:
             for k, n in enumerate(n_parents)
         ]
         return cls(
-            above=slice(*above),
-            here=slice(*here),
             n_parents=tuple(n_parents.tolist()),
             n_children=tuple(n_children.tolist()),
             down=tuple(down),
             up=tuple(matrix.T.contiguous() for matrix in down),
         )
 
-    def add_down_(self, values: Tensor) -> None:
-        """Add to every child what its parent has, in place; values (b, n_taxa) on a CPU."""
-        for parents, children, matrix in zip(*self._groups(values), self.down, strict=True):
+    def add_down_(self, above: Tensor, here: Tensor) -> None:
+        """Add to every child (b, n_here) what its parent (b, n_above) has, in place on a CPU."""
+        groups = zip(above.split(self.n_parents, dim=1), here.split(self.n_children, dim=1), strict=True)
+        for (parents, children), matrix in zip(groups, self.down, strict=True):
             children.addmm_(parents, matrix)
 
-    def add_up_(self, values: Tensor) -> None:
-        """Add to every parent what its children have, in place; values (b, n_taxa) on a CPU."""
-        for parents, children, matrix in zip(*self._groups(values), self.up, strict=True):
+    def add_up_(self, above: Tensor, here: Tensor) -> None:
+        """Add to every parent (b, n_above) what its children (b, n_here) have, in place on a CPU."""
+        groups = zip(above.split(self.n_parents, dim=1), here.split(self.n_children, dim=1), strict=True)
+        for (parents, children), matrix in zip(groups, self.up, strict=True):
             parents.addmm_(children, matrix)
-
-    def _groups(self, values: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Views of the parents' and the children's columns of every group."""
-        return (
-            values[:, self.above].split(self.n_parents, dim=1),
-            values[:, self.here].split(self.n_children, dim=1),
-        )

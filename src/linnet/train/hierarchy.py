@@ -113,11 +113,11 @@ class TreeIndex:
 
     def add_down_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all above it, in place; values (b, n_taxa)."""
-        for families, (first, end) in zip(self.families, self.blocks[1:], strict=True):
-            if families and values.device.type == "cpu":
-                families.add_down_(values)
+        for families, above, here in self._levels(values):
+            if families:
+                families.add_down_(values[:, slice(*above)], values[:, slice(*here)])
             else:
-                values[:, first:end] += self.from_parents(values, first, end)
+                values[:, slice(*here)] += self.from_parents(values, *here)
 
     def from_parents(self, values: Tensor, first: int, end: int) -> Tensor:
         """(b, end - first) what the parents of these taxa have in (b, n_taxa) values, 0 below the root."""
@@ -127,11 +127,16 @@ class TreeIndex:
 
     def add_up_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all below it, in place; values (b, n_taxa)."""
-        for families, (first, end) in zip(self.families[::-1], self.blocks[:0:-1], strict=True):
-            if families and values.device.type == "cpu":
-                families.add_up_(values)
+        for families, above, here in reversed(self._levels(values)):
+            if families:
+                families.add_up_(values[:, slice(*above)], values[:, slice(*here)])
             else:
-                self._to_parents(values, first, end)
+                self._to_parents(values, *here)
+
+    def _levels(self, values: Tensor) -> list[tuple[Families | None, tuple[int, int], tuple[int, int]]]:
+        """Every block after the first with its families, on a CPU, and the block above it."""
+        families = self.families if values.device.type == "cpu" else [None] * len(self.families)
+        return list(zip(families, self.blocks[:-1], self.blocks[1:], strict=True))
 
     def _to_parents(self, values: Tensor, first: int, end: int) -> None:
         above, source = self.parent[first:end], values[:, first:end]
