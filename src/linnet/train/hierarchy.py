@@ -35,7 +35,7 @@ class TreeIndex:
     family: (n_taxa, 2) start and end in `children` of all children of a taxon's parent;
         siblings: (n_taxa, 2) of those at the taxon's own level. Both include the taxon.
     height: (n_taxa,) longest path down to a leaf, in edges; root_height: that of the root.
-    families: of every block after the first, for a CPU, where siblings stand side by side.
+    families: of every block after the first, None where some parents are not in the block before.
     """
 
     n_taxa: int
@@ -104,6 +104,7 @@ class TreeIndex:
         moved: dict[str, Any] = {
             k: value.to(device) for k, value in values.items() if isinstance(value, Tensor)
         }
+        moved["families"] = tuple(families and families.to(device) for families in self.families)
         return replace(self, **moved)
 
     def deepest(self, lineage: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class TreeIndex:
 
     def add_down_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all above it, in place; values (b, n_taxa)."""
-        for families, above, here in self._levels(values):
+        for families, above, here in self._levels():
             if families:
                 families.add_down_(values[:, slice(*above)], values[:, slice(*here)])
             else:
@@ -127,16 +128,15 @@ class TreeIndex:
 
     def add_up_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all below it, in place; values (b, n_taxa)."""
-        for families, above, here in reversed(self._levels(values)):
+        for families, above, here in reversed(self._levels()):
             if families:
                 families.add_up_(values[:, slice(*above)], values[:, slice(*here)])
             else:
                 self._to_parents(values, *here)
 
-    def _levels(self, values: Tensor) -> list[tuple[Families | None, tuple[int, int], tuple[int, int]]]:
-        """Every block after the first with its families, on a CPU, and the block above it."""
-        families = self.families if values.device.type == "cpu" else [None] * len(self.families)
-        return list(zip(families, self.blocks[:-1], self.blocks[1:], strict=True))
+    def _levels(self) -> list[tuple[Families | None, tuple[int, int], tuple[int, int]]]:
+        """Every block after the first with its families and the block above it."""
+        return list(zip(self.families, self.blocks[:-1], self.blocks[1:], strict=True))
 
     def _to_parents(self, values: Tensor, first: int, end: int) -> None:
         above, source = self.parent[first:end], values[:, first:end]

@@ -11,7 +11,7 @@ from linnet.train.families import Families
 from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses._softmax import Targets, exps
 
-LEAST_FAMILY = 1e-26  # a family's sum below that would show that exponentials are cut off at exp(-80)
+LEAST_FAMILY = 1e-24  # a family whose sum is below that may show that exponentials end at exp(-70)
 
 
 class Leaves:
@@ -24,10 +24,10 @@ class Leaves:
     of every family. gradient: (b, n_leaves) view of the exponentials, which become the gradient.
     """
 
-    def __init__(self, scores: Tensor, gradient: Tensor, families: Families):
+    def __init__(self, scores: Tensor, gradient: Tensor, families: Families, n_parents: int):
         self.scores, self.gradient, self.families = scores, gradient, families
         self.top, self.total = exps(scores, gradient)
-        self.below = scores.new_zeros(len(scores), sum(families.n_parents))
+        self.below = scores.new_zeros(len(scores), n_parents)
         families.add_up_(self.below, gradient)
 
     def cut_off(self) -> bool:

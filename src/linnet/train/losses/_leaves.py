@@ -9,7 +9,7 @@ from linnet.train.hierarchy import TreeIndex, ranges
 from linnet.train.losses._grid import Spans, block_sums, blocks_of, on_leaves
 from linnet.train.losses._softmax import add_at, exps, softmax_, with_gradient
 
-TINY = 1e-29  # below this a sum of float32 probabilities loses digits; it is then taken in log space
+TINY = 1e-24  # below this a sum of float32 probabilities loses digits; it is then taken in log space
 FEW = 8  # leaves are gathered one by one where that touches less than this share of the scores
 
 

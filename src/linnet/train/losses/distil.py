@@ -51,7 +51,7 @@ def _by_family(
         return None
     inner = pruned(tree)
     n, first = inner.n_taxa, inner.first_leaf
-    leaves = Leaves(scores[:, n:], gradient[:, n:], tree.families[-1])
+    leaves = Leaves(scores[:, n:], gradient[:, n:], tree.families[-1], n - first)
     if leaves.cut_off():
         return None
     above = scores[:, :n].clone(memory_format=torch.contiguous_format)
