@@ -14,7 +14,7 @@ from torch import Tensor
 from linnet.taxonomy import ROOT, Taxonomy
 from linnet.train.families import Families
 
-PART = 2**19  # numbers at a time on a CPU, two megabytes
+PART = 2**17  # numbers at a time on a CPU, half a megabyte
 
 
 @dataclass(frozen=True, eq=False)

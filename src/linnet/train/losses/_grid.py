@@ -64,7 +64,7 @@ class Spans:
 def on_leaves(
     scores: Tensor, gradient: Tensor, tree: TreeIndex, loss: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
-    """A loss of leaves' scores; its gradient is written to (b, n_taxa), maybe the scores (b, n_taxa) themselves.
+    """A loss of leaves' scores; its gradient is written to (b, n_taxa), maybe the scores themselves.
 
     loss: takes (b, n_leaves) scores in depth-first order and leaves the gradient in a second such matrix.
     """

@@ -55,10 +55,15 @@ class Leaves:
 
 
 def pruned(tree: TreeIndex) -> TreeIndex:
-    """The levels above the leaves of an even tree, for sums and softmaxes: what it says of leaves is stale."""
+    """The levels above the leaves of an even tree, for sums and softmaxes; its leaf indices are stale."""
     first, end = tree.blocks[-2]
     return replace(
-        tree, n_taxa=end, blocks=tree.blocks[:-1], families=tree.families[:-1], first_leaf=first, in_order=True
+        tree,
+        n_taxa=end,
+        blocks=tree.blocks[:-1],
+        families=tree.families[:-1],
+        first_leaf=first,
+        in_order=True,
     )
 
 

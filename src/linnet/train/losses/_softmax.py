@@ -123,7 +123,7 @@ def softmax_(values: Tensor, blocks: Blocks, mass: Tensor, scores: Tensor | None
 
 
 def exps(scores: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    """Exponentials of scores less their row's maximum are written to `out`; that and their sum, both (b, 1)."""
+    """Exponentials of scores less their row's maximum go to `out`; that and their sum, both (b, 1)."""
     tops, totals = [], []
     for at, rows in parts(scores):
         tops.append(rows.amax(dim=1, keepdim=True))

@@ -51,7 +51,9 @@ def on_cut(scores: Tensor, lineage: Tensor, tree: TreeIndex, cut: Tensor, node_w
     """The loss on a given cut (n_taxa,) bool."""
     scores = scores.float().contiguous()
     with torch.no_grad():
-        gradient = scores + torch.where(cut, 0.0, -torch.inf)  # exp(LEAST) is what closed taxa keep of a chance
+        gradient = scores + torch.where(
+            cut, 0.0, -torch.inf
+        )  # exp(LEAST) is what closed taxa keep of a chance
         asked = _cut_targets(lineage, tree, cut)
         mass = scores.new_zeros(len(scores), 1).index_add_(0, asked.row, asked.weight[:, None])
         log_total = softmax_(gradient, [(tree.start, tree.n_taxa)], mass)[:, 0]
