@@ -14,7 +14,7 @@ from torch import Tensor
 from linnet.taxonomy import ROOT, Taxonomy
 from linnet.train.families import Families
 
-PART = 2**17  # numbers at a time on a CPU, half a megabyte
+PART = 2**18  # numbers at a time on a CPU, a megabyte
 
 
 @dataclass(frozen=True, eq=False)
