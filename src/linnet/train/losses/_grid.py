@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -34,13 +35,13 @@ class Spans:
         steps = torch.zeros(len(spans), -(-n_leaves // WIDTH) + 1, dtype=torch.int64, device=spans.device)
         steps.scatter_add_(1, left + 1, torch.ones_like(left))
         steps.scatter_add_(1, torch.maximum(left + 1, right), -torch.ones_like(left))
-        first = torch.stack([left, right], dim=2)[..., None] * WIDTH
-        leaf = first + torch.arange(WIDTH, device=spans.device)
-        inside = (leaf >= start[..., None, None]) & (leaf < end[..., None, None])
-        inside[:, :, 1] &= (left < right)[..., None]
-        return cls(
-            steps.cumsum(dim=1)[:, :-1], leaf.clamp_(max=n_leaves - 1).flatten(1), inside.flatten(2).float()
-        )
+        first = torch.stack([left, right], dim=2) * WIDTH
+        until = (end[..., None] - first).clamp_(max=WIDTH)
+        until[..., 1].masked_fill_(left == right, 0)
+        since = (start[..., None] - first).clamp_(min=0)
+        inside = _runs(WIDTH, spans.device).index_select(0, (since * (WIDTH + 1) + until).flatten())
+        ends = (first[..., None] + torch.arange(WIDTH, device=spans.device)).clamp_(max=n_leaves - 1)
+        return cls(steps.cumsum_(dim=1)[:, :-1], ends.flatten(1), inside.view(*spans.shape[:2], 2 * WIDTH))
 
     def leaves(self, values: Tensor) -> Tensor:
         """(b, k, 2 * WIDTH) values (b, n_leaves) at the two ends of each span, 0 beside it."""
@@ -59,6 +60,14 @@ class Spans:
     def add_ends_(self, values: Tensor, leaves: Tensor, factor: Tensor) -> None:
         """Add what stands in the ends of each span, times its factor (b, k), to (b, n_leaves) in place."""
         values.scatter_add_(1, self.ends, (leaves * factor[..., None]).flatten(1))
+
+
+@lru_cache(maxsize=4)
+def _runs(width: int, device: torch.device) -> Tensor:
+    """((width + 1)^2, width) 1 from one place of a block up to another, 0 elsewhere: faster than to test."""
+    at = torch.arange(width + 1, device=device)
+    run = (at[:-1] >= at[:, None, None]) & (at[:-1] < at[:, None])
+    return run.float().view(-1, width)
 
 
 def on_leaves(

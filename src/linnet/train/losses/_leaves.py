@@ -16,8 +16,8 @@ FEW = 8  # leaves are gathered one by one where that touches less than this shar
 def marginal_nll(scores: Tensor, taxon: Tensor, weight: Tensor, tree: TreeIndex) -> Tensor:
     """Weighted sum of -log of the probability that the leaf softmax gives to all leaves below a taxon.
 
-    taxon, weight: (b, k) taxa of one path in each row, downwards, at weight 0 any taxon. The gradient is, per
-    taxon, the softmax over all leaves minus the softmax over the leaves below it.
+    taxon, weight: (b, k) taxa, at weight 0 any; where each row's are of one path, downwards, it costs least.
+    The gradient is, per taxon, the softmax over all leaves minus the softmax over the leaves below it.
     """
     scores = scores.float().contiguous()
     with torch.no_grad():
@@ -30,7 +30,7 @@ def marginal_nll_(scores: Tensor, values: Tensor, taxon: Tensor, weight: Tensor,
     """The value of `marginal_nll`; its gradient is written to `values`, maybe the scores themselves."""
     row, at = torch.nonzero(weight, as_tuple=True)
     span = tree.spans[taxon[row, at]]
-    if (span[:, 1] - span[:, 0]).sum() * FEW > values.numel():
+    if (span[:, 1] - span[:, 0]).sum() * FEW > values.numel() and on_paths(taxon, weight, tree):
         scores = scores.clone() if scores is values else scores
         return on_leaves(scores, values, tree, lambda x, out: nll(x, taxon, weight, tree, out))
     values.copy_(scores)
@@ -41,6 +41,13 @@ def marginal_nll_(scores: Tensor, values: Tensor, taxon: Tensor, weight: Tensor,
     value = (mass * leaf_softmax_(values, tree, mass)).sum() - (weight_of * log_below).sum()
     add_at(values, row_of, leaf, -weight_of[which] * below)
     return value
+
+
+def on_paths(taxon: Tensor, weight: Tensor, tree: TreeIndex) -> bool:
+    """Whether the taxa (b, k) of every row that have a weight follow each other down a path."""
+    span = _nested(tree.spans[taxon], weight != 0, len(tree.leaves))
+    start, end = span.unbind(2)
+    return bool(((start[:, 1:] >= start[:, :-1]) & (end[:, 1:] <= end[:, :-1])).all())
 
 
 def leaf_softmax_(values: Tensor, tree: TreeIndex, mass: Tensor) -> Tensor:
@@ -62,9 +69,10 @@ def nll(scores: Tensor, taxon: Tensor, weight: Tensor, tree: TreeIndex, gradient
     """The same from the leaves' scores (b, n_leaves); their gradient is written to the other matrix."""
     span = _nested(tree.spans[taxon], weight != 0, scores.shape[1])
     spans = Spans.of(span, scores.shape[1])
-    top, total = exps(scores, gradient)
+    top, blocks = exps(scores, gradient, block_sums)
+    total = blocks.sum(dim=1, keepdim=True)
     ends = spans.leaves(gradient)
-    chance = spans.sums(ends, block_sums(gradient)) / total
+    chance = spans.sums(ends, blocks) / total
     large = (weight == 0) | (chance > TINY)
     chance = chance.clamp(min=TINY)
     kept = torch.where(large, weight, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,13 +122,18 @@ def softmax_(values: Tensor, blocks: Blocks, mass: Tensor, scores: Tensor | None
     return log_total
 
 
-def exps(scores: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
-    """Exponentials of scores less their row's maximum go to `out`; that and their sum, both (b, 1)."""
+def row_sums(values: Tensor) -> Tensor:
+    """(b, 1) sums of (b, n) values."""
+    return values.sum(dim=1, keepdim=True)
+
+
+def exps(scores: Tensor, out: Tensor, sums: Callable[[Tensor], Tensor] = row_sums) -> tuple[Tensor, Tensor]:
+    """Exponentials of scores less their row's maximum go to `out`; that (b, 1), and the `sums` of them."""
     tops, totals = [], []
     for at, rows in parts(scores):
         tops.append(rows.amax(dim=1, keepdim=True))
         torch.sub(rows, tops[-1], out=out[at]).clamp_(min=LEAST).exp_()
-        totals.append(out[at].sum(dim=1, keepdim=True))
+        totals.append(sums(out[at]))
     return torch.cat(tops), torch.cat(totals)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from linnet.errors import LinnetError
-from linnet.train.hierarchy import TreeIndex
+from linnet.train.hierarchy import TreeIndex, parts
 from linnet.train.losses._grid import Spans, block_sums, blocks_of, on_leaves
 from linnet.train.losses._softmax import exps, with_gradient
 
@@ -40,13 +40,17 @@ def _value(
     """The loss with weights `share` (b,), from (b, n_leaves) scores; its gradient is written to the other."""
     path, base, more = steps(taxon, tree, beta, share)
     spans = Spans.of(path, scores.shape[1])
-    blocks = block_sums(scores)
-    asked = (base * blocks.sum(dim=1)).sum() + (more * spans.sums(spans.leaves(scores), blocks)).sum()
-    top, total = exps(scores, gradient)
-    gradient *= share[:, None] / total
-    _minus_(gradient, base[:, None] + spans.over_blocks(more))
+    target, blocks, log_totals = base[:, None] + spans.over_blocks(more), [], []
+    for at, rows in parts(scores):
+        top, total = exps(rows, gradient[at])
+        gradient[at] *= share[at, None] / total
+        _minus_(gradient[at], target[at])
+        blocks.append(block_sums(rows))
+        log_totals.append(top + total.log())
     spans.add_ends_(gradient, spans.inside, -more)
-    return (share[:, None] * (top + total.log())).sum() - asked
+    sums = torch.cat(blocks)
+    asked = (target * sums).sum() + (more * spans.leaves(scores).sum(dim=2)).sum()
+    return (share[:, None] * torch.cat(log_totals)).sum() - asked
 
 
 def steps(taxon: Tensor, tree: TreeIndex, beta: float, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
