@@ -1,7 +1,8 @@
 """Cost of every loss as a multiple of a flat cross-entropy over the leaves: python benchmarks/losses.py
 
 Forward and backward on random scores at iNat21's size, in one process, in turns; peak memory of one step
-in a child process each. The flat cross-entropy is torch's own, on the scores of the leaves alone.
+in a child process each. The flat cross-entropy is torch's own, on the scores of the leaves alone; `sums` is
+no loss but the sums over the tree that `path` and `distil` need.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from _record import ROOT, record
 from torch.nn.functional import cross_entropy
 
 from linnet.taxonomy import MISSING, Taxonomy
+from linnet.train.hierarchy import TreeIndex
 from linnet.train.objective import Objective, known
 
 # 11,376 taxa in seven levels; and iNat21's own ranks from kingdom to species, of which 4,884 genera.
@@ -110,9 +112,21 @@ def contenders(taxonomy: Taxonomy, args: argparse.Namespace) -> dict[str, Step]:
     steps = {
         name: step(Objective(term, taxonomy).to(args.device), scores, lineage) for name, term in terms.items()
     }
+    steps["sums"] = sums(TreeIndex.of(taxonomy).to(args.device), scores)
     leaves = scores[:, -len(taxonomy.leaves) :].contiguous()
     chosen = {name: way for name, way in steps.items() if not args.only or name in args.only}
     return {"flat": step(lambda z, y: (cross_entropy(z, y), None), leaves, leaf), **chosen}
+
+
+def sums(tree: TreeIndex, scores: torch.Tensor) -> Step:
+    """No loss: what is least to do for one that looks at paths, a copy, sums down the tree and up again."""
+    values = torch.empty_like(scores)
+
+    def run() -> None:
+        tree.add_down_(values.copy_(scores))
+        tree.add_up_(values)
+
+    return run
 
 
 def step(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from loss_cases import Case, cases
 
 from linnet import discover
-from linnet.train import hierarchy, losses
+from linnet.train import families, hierarchy, losses
 from linnet.train.hierarchy import TreeIndex
 from linnet.train.losses import _grid, _leaves
+from linnet.train.losses._softmax import with_gradient
 from linnet.train.losses.tree_cut import on_cut, random_cut
 
 OPTIONS = {
@@ -111,6 +112,15 @@ def test_every_way_to_sum_leaves_in_parts_of_two_rows_equals_the_slow_twin(
     agree()
 
 
+@pytest.mark.parametrize("few", [0, 10**9], ids=["gathered", "blocks"])
+def test_labels_of_several_paths_are_each_asked_for_their_own_leaves(few, t6, monkeypatch):
+    monkeypatch.setattr(_leaves, "FEW", few)
+    rows = [[0, 4, 9], [1, 2, -1], [0, -1, 10], [0, 2, 5]]  # all but the last leave their path
+    scores = torch.randn(4, len(t6), generator=torch.Generator().manual_seed(0)).double()
+    case = Case(t6, TreeIndex.of(t6), scores, torch.tensor(rows))
+    check(partial(fast("roll_up"), levels="all"), partial(slow_losses.roll_up, levels="all"), case)
+
+
 @settings(max_examples=40)
 @given(cases(), st.floats(0, 1), st.integers(0, 1000))
 def test_tree_cut_equals_its_slow_twins_on_the_cut_it_draws(case, p, seed):
@@ -182,6 +192,43 @@ def test_extreme_scores_stay_finite_and_nan_shows(name, t6):
     broken = scores.detach().clone()
     broken[0] = torch.nan
     assert torch.isnan(fast(name)(broken, lineage, TreeIndex.of(t6)))
+
+
+@pytest.mark.parametrize("fan_out", [0, 10**9], ids=["products", "index"])
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+@pytest.mark.parametrize("name", ["path", "distil"])
+def test_one_score_that_is_no_number_makes_the_loss_none(name, broken, fan_out, t6, monkeypatch):
+    monkeypatch.setattr(families, "FAN_OUT", fan_out)
+    tree, lineage = TreeIndex.of(t6), torch.from_numpy(t6.lineages[:2]).long()
+    for taxon in range(len(t6)):
+        scores = torch.randn(2, len(t6), generator=torch.Generator().manual_seed(0))
+        scores[1, taxon] = broken
+        assert not torch.isfinite(fast(name)(scores, lineage, tree))
+
+
+class Afresh(torch.autograd.Function):
+    """A function whose own graph goes backward but once, looked at as often as gradcheck asks."""
+
+    @staticmethod
+    def forward(ctx, function, scores):
+        ctx.function, ctx.scores = function, scores.detach()
+        return function(ctx.scores)
+
+    @staticmethod
+    def backward(ctx, above):
+        with torch.enable_grad():
+            scores = ctx.scores.clone().requires_grad_()
+            return None, torch.autograd.grad(ctx.function(scores), scores, above)[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_a_value_with_a_written_gradient_passes_gradcheck(scale):
+    def known(scores):
+        rest = scores.detach()
+        return with_gradient(scores, rest.logsumexp(1).sum(), rest.softmax(1), scale)
+
+    scores = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(partial(Afresh.apply, known), scores)
 
 
 @pytest.mark.parametrize("name", [*OPTIONS, "tree_cut"])

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from linnet.taxonomy import ROOT, Taxonomy
+from linnet.train.families import Families
 
-PART = 64  # rows at a time on a CPU
+PART = 2**18  # numbers at a time on a CPU, a megabyte
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,7 @@ class TreeIndex:
     family: (n_taxa, 2) start and end in `children` of all children of a taxon's parent;
         siblings: (n_taxa, 2) of those at the taxon's own level. Both include the taxon.
     height: (n_taxa,) longest path down to a leaf, in edges; root_height: that of the root.
+    families: of every block after the first, None where some parents are not in the block before.
     """
 
     n_taxa: int
@@ -57,6 +59,7 @@ class TreeIndex:
     family: Tensor
     siblings: Tensor
     height: Tensor
+    families: tuple[Families | None, ...]
 
     @classmethod
     def of(cls, taxonomy: Taxonomy) -> TreeIndex:
@@ -90,6 +93,7 @@ class TreeIndex:
             in_order=np.array_equal(leaves["leaves"], np.arange(first_leaf, len(taxonomy))),
             even=bool(np.all(arrays["depth"][is_leaf] == len(blocks))),
             rooted_at_top=bool(np.all(parent[blocks[0][1] :] >= 0)),
+            families=tuple(Families.of(parent, above, here) for above, here in pairwise(blocks)),
             is_leaf=torch.from_numpy(is_leaf),
             **{name: torch.from_numpy(array.astype(np.int64)) for name, array in arrays.items()},
         )
@@ -100,6 +104,7 @@ class TreeIndex:
         moved: dict[str, Any] = {
             k: value.to(device) for k, value in values.items() if isinstance(value, Tensor)
         }
+        moved["families"] = tuple(families and families.to(device) for families in self.families)
         return replace(self, **moved)
 
     def deepest(self, lineage: Tensor) -> Tensor:
@@ -109,9 +114,11 @@ class TreeIndex:
 
     def add_down_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all above it, in place; values (b, n_taxa)."""
-        for _, rows in parts(values):
-            for first, end in self.blocks[1:]:
-                rows[:, first:end] += self.from_parents(rows, first, end)
+        for families, above, here in self._levels():
+            if families:
+                families.add_down_(values[:, slice(*above)], values[:, slice(*here)])
+            else:
+                values[:, slice(*here)] += self.from_parents(values, *here)
 
     def from_parents(self, values: Tensor, first: int, end: int) -> Tensor:
         """(b, end - first) what the parents of these taxa have in (b, n_taxa) values, 0 below the root."""
@@ -121,9 +128,15 @@ class TreeIndex:
 
     def add_up_(self, values: Tensor) -> None:
         """Give every taxon the sum over itself and all below it, in place; values (b, n_taxa)."""
-        for _, rows in parts(values):
-            for first, end in self.blocks[:0:-1]:
-                self._to_parents(rows, first, end)
+        for families, above, here in reversed(self._levels()):
+            if families:
+                families.add_up_(values[:, slice(*above)], values[:, slice(*here)])
+            else:
+                self._to_parents(values, *here)
+
+    def _levels(self) -> list[tuple[Families | None, tuple[int, int], tuple[int, int]]]:
+        """Every block after the first with its families and the block above it."""
+        return list(zip(self.families, self.blocks[:-1], self.blocks[1:], strict=True))
 
     def _to_parents(self, values: Tensor, first: int, end: int) -> None:
         above, source = self.parent[first:end], values[:, first:end]
@@ -137,7 +150,7 @@ def parts(values: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
     A fresh matrix for 256 photos and 10,000 leaves costs 4 ms in page faults, its exponential 1 ms.
     """
-    size = PART if values.device.type == "cpu" else max(len(values), 1)
+    size = max(1, PART // max(values.shape[1], 1)) if values.device.type == "cpu" else max(len(values), 1)
     for first in range(0, max(len(values), 1), size):
         at = slice(first, first + size)
         yield at, values[at]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from linnet.train.hierarchy import TreeIndex
+from linnet.train.hierarchy import TreeIndex, parts
 
 Blocks = Sequence[tuple[int, int]]
-LEAST = -80.0  # exp(-80) is nothing beside 1; where it underflows MKL's exp takes fifty times as long
+LEAST = -70.0  # exp(-70) is nothing beside 1, and still a normal float32 after the softmax has been scaled
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def together(
     """
     scores = scores.float().contiguous()
     with torch.no_grad():
-        gradient = scores.clone()
+        gradient = torch.empty_like(scores)
         places = [(one.targets.row, one.column(tree)) for _, one in asked]
         mass = scores.new_zeros(len(scores), len(tree.blocks) + 1)
         for (weight, one), place in zip(asked, places, strict=True):
             mass.index_put_(place, weight * one.targets.weight, accumulate=True)
-        log_total = softmax_(gradient, tree.blocks, mass)
+        log_total = softmax_(gradient, tree.blocks, mass, scores)
         for weight, one in asked:
             add_at(gradient, one.targets.row, one.targets.taxon, -weight * one.targets.weight)
         values = [one.value(scores, log_total[place]) for (_, one), place in zip(asked, places, strict=True)]
@@ -100,29 +100,41 @@ def together(
     return with_gradient(scores, total, gradient), values
 
 
-def softmax_(values: Tensor, blocks: Blocks, mass: Tensor) -> Tensor:
+def softmax_(values: Tensor, blocks: Blocks, mass: Tensor, scores: Tensor | None = None) -> Tensor:
     """Log-sum-exps of the blocks of columns of (b, n) values, (b, n_blocks), or with that of all, one more.
 
     In place the values become each block's softmax times its `mass` (b, n_blocks), and 0 before the first.
     One more column of `mass` is that of the softmax over all blocks, which is added: within a block
-    it is proportional to the block's own.
+    it is proportional to the block's own. With `scores` (b, n) these are looked at in place of the values.
     """
-    parts = [values[:, first:end] for first, end in blocks]
-    top = torch.stack([part.amax(dim=1) for part in parts], dim=1)
-    for k, part in enumerate(parts):
-        part -= top[:, k : k + 1]
-    values[:, blocks[0][0] : blocks[-1][1]].clamp_(min=LEAST).exp_()
+    scores = values if scores is None else scores
     values[:, : blocks[0][0]] = 0.0
-    total = torch.stack([part.sum(dim=1) for part in parts], dim=1)
+    both = [exps(scores[:, first:end], values[:, first:end]) for first, end in blocks]
+    top, total = (torch.cat(columns, dim=1) for columns in zip(*both, strict=True))
     log_total = top + total.log()
     if mass.shape[1] > len(blocks):
         all_blocks = log_total.logsumexp(dim=1, keepdim=True)
         mass = mass[:, :-1] + mass[:, -1:] * (log_total - all_blocks).exp()
         log_total = torch.cat([log_total, all_blocks], dim=1)
     factor = mass / total
-    for k, part in enumerate(parts):
-        part *= factor[:, k : k + 1]
+    for k, (first, end) in enumerate(blocks):
+        values[:, first:end] *= factor[:, k : k + 1]
     return log_total
+
+
+def row_sums(values: Tensor) -> Tensor:
+    """(b, 1) sums of (b, n) values."""
+    return values.sum(dim=1, keepdim=True)
+
+
+def exps(scores: Tensor, out: Tensor, sums: Callable[[Tensor], Tensor] = row_sums) -> tuple[Tensor, Tensor]:
+    """Exponentials of scores less their row's maximum go to `out`; that (b, 1), and the `sums` of them."""
+    tops, totals = [], []
+    for at, rows in parts(scores):
+        tops.append(rows.amax(dim=1, keepdim=True))
+        torch.sub(rows, tops[-1], out=out[at]).clamp_(min=LEAST).exp_()
+        totals.append(sums(out[at]))
+    return torch.cat(tops), torch.cat(totals)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from linnet.errors import LinnetError
-from linnet.train.hierarchy import TreeIndex
-from linnet.train.losses._grid import Spans, exp_, fill_, over_leaves
-from linnet.train.losses._softmax import with_gradient
+from linnet.train.hierarchy import TreeIndex, parts
+from linnet.train.losses._grid import Spans, block_sums, blocks_of, on_leaves
+from linnet.train.losses._softmax import exps, with_gradient
 
 
 def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, beta: float = 10.0) -> Tensor:
@@ -28,33 +28,36 @@ def loss(scores: Tensor, lineage: Tensor, tree: TreeIndex, *, beta: float = 10.0
     share = has / has.sum().clamp(min=1)
     with torch.no_grad():
         gradient = torch.empty_like(scores)
-
-        def part(at: slice, leaves: Tensor, grid: Tensor) -> Tensor:
-            return _part(leaves, deepest[at], share[at], tree, beta, grid)
-
-        value = over_leaves(scores, gradient, tree, part)
+        value = on_leaves(
+            scores, gradient, tree, lambda leaves, out: _value(leaves, deepest, share, tree, beta, out)
+        )
     return with_gradient(scores, value, gradient)
 
 
-def _part(scores: Tensor, taxon: Tensor, share: Tensor, tree: TreeIndex, beta: float, grid: Tensor) -> Tensor:
-    """Loss of some rows with weights `share` (b,), from (b, n_leaves) scores; the grid gets the gradient."""
+def _value(
+    scores: Tensor, taxon: Tensor, share: Tensor, tree: TreeIndex, beta: float, gradient: Tensor
+) -> Tensor:
+    """The loss with weights `share` (b,), from (b, n_leaves) scores; its gradient is written to the other."""
     path, base, more = steps(taxon, tree, beta, share)
-    spans = Spans.of(tree.spans[path], grid)
-    fill_(grid, scores)
-    blocks = grid.sum(dim=2)
-    asked = (base * blocks.sum(dim=1)).sum() + (more * spans.sums(spans.leaves(grid), blocks)).sum()
-    total = exp_(grid, scores.shape[1]).sum(dim=1)
-    grid *= (share / total)[:, None, None]
-    grid -= (base[:, None] + spans.over_blocks(more))[..., None]
-    spans.add_ends_(grid, spans.inside, -more)
-    return (share * total.log()).sum() - asked
+    spans = Spans.of(path, scores.shape[1])
+    target, blocks, log_totals = base[:, None] + spans.over_blocks(more), [], []
+    for at, rows in parts(scores):
+        top, total = exps(rows, gradient[at])
+        gradient[at] *= share[at, None] / total
+        _minus_(gradient[at], target[at])
+        blocks.append(block_sums(rows))
+        log_totals.append(top + total.log())
+    spans.add_ends_(gradient, spans.inside, -more)
+    sums = torch.cat(blocks)
+    asked = (target * sums).sum() + (more * spans.leaves(scores).sum(dim=2)).sum()
+    return (share[:, None] * torch.cat(log_totals)).sum() - asked
 
 
 def steps(taxon: Tensor, tree: TreeIndex, beta: float, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A target over the leaves for each taxon (b,), of sum `share` (b,): what is added on the way down.
 
     Leaves with the same common ancestor with the taxon have the same target. All leaves get the base (b,)
-    of the root, and those below each taxon of the path (b, L) so much more (b, L), 0 at gaps.
+    of the root, and those in each span of the path (b, L, 2) so much more (b, L), 0 at gaps.
     """
     path = torch.where((taxon >= 0)[:, None], tree.ancestors[taxon], -1)
     filled = torch.cat([torch.full_like(taxon, -1)[:, None], path], dim=1).cummax(dim=1).values
@@ -62,7 +65,16 @@ def steps(taxon: Tensor, tree: TreeIndex, beta: float, share: Tensor) -> tuple[T
     # Measured from the nearest leaves, so that a large beta leaves something to normalise.
     peak = torch.exp(-beta * (height - height.amin(dim=1, keepdim=True)) / tree.root_height)
     more = peak.diff(dim=1, prepend=torch.zeros_like(peak[:, :1]))
-    spans = tree.spans[filled]
-    leaves = torch.where(filled >= 0, spans[..., 1] - spans[..., 0], len(tree.leaves))
+    all_leaves = tree.spans.new_tensor([0, len(tree.leaves)])
+    spans = torch.where((filled >= 0)[..., None], tree.spans[filled], all_leaves)
+    leaves = spans[..., 1] - spans[..., 0]
     more *= (share / (more * leaves).sum(dim=1))[:, None]
-    return filled[:, 1:].clamp(min=tree.start), more[:, 0], torch.where(path >= 0, more[:, 1:], 0.0)
+    return spans[:, 1:], more[:, 0], torch.where(path >= 0, more[:, 1:], 0.0)
+
+
+def _minus_(values: Tensor, less: Tensor) -> None:
+    """Take what stands for its block (b, n_blocks) from each of the (b, n_leaves) values in place."""
+    blocks, rest = blocks_of(values)
+    n = blocks.shape[1]
+    blocks -= less[:, :n, None]
+    rest -= less[:, n:]

@@ -51,11 +51,12 @@ def on_cut(scores: Tensor, lineage: Tensor, tree: TreeIndex, cut: Tensor, node_w
     """The loss on a given cut (n_taxa,) bool."""
     scores = scores.float().contiguous()
     with torch.no_grad():
-        gradient = scores + torch.where(cut, 0.0, -torch.inf)
+        gradient = scores + torch.where(
+            cut, 0.0, -torch.inf
+        )  # exp(LEAST) is what closed taxa keep of a chance
         asked = _cut_targets(lineage, tree, cut)
         mass = scores.new_zeros(len(scores), 1).index_add_(0, asked.row, asked.weight[:, None])
         log_total = softmax_(gradient, [(tree.start, tree.n_taxa)], mass)[:, 0]
-        gradient *= cut
         add_at(gradient, asked.row, asked.taxon, -asked.weight)
         value = (asked.weight * (log_total[asked.row] - scores[asked.row, asked.taxon])).sum()
         value += _children(scores, lineage, tree, node_weight, gradient)
