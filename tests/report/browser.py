@@ -48,8 +48,8 @@ def opened(dark=False):
             driver.quit()
 
 
-def requests(driver):
-    """Addresses that the page asked for since the log was last read."""
+def requests(driver, page):
+    """Addresses that the document `page` asked for, itself included, since the log was last read."""
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    return [one["request"]["url"] for one in sent]
+    return [one["request"]["url"] for one in sent if one["documentURL"] == page]

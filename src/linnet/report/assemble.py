@@ -76,7 +76,8 @@ def data(view: View, title: str | None = None, progress: bool = True) -> dict[st
     """Everything that the page shows, as JSON values."""
     bar = partial(tqdm, desc="report", unit="section", disable=not progress)
     told, absent = sections.build(view, bar)
-    next(part for part in told if part["id"] == "card")["figures"].append(card.left_out(absent))
+    if absent:
+        next(part for part in told if part["id"] == "card")["figures"].append(card.left_out(absent))
     names = [folder.name for folder in view.folders]
     return {
         "title": title or f"Linnet: {', '.join(names)}",

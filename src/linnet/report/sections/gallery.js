@@ -23,7 +23,8 @@ DRAW.gallery = (figure, host) => {
     more.textContent = `Show all ${kept.length}`;
     told.textContent = `${kept.length} of ${nodes.length}, sure of the wrong answer by at least ${sure.value} %`;
   };
-  [run, rank, text, sure].forEach((box) => box.addEventListener('input', update));
+  [run, rank].forEach((box) => box.addEventListener('change', update));
+  [text, sure].forEach((box) => box.addEventListener('input', update));
   host.append(el('div', {class: 'controls'}, figure.runs.length > 1 ? runLabel : null, rankLabel, text, el('label', null, 'surer than', sure), told), cards, more);
   update();
 };

@@ -10,7 +10,7 @@ DRAW.icicle = (figure, host, width, legend) => {
   const find = el('input', {type: 'search', placeholder: 'find a taxon', 'aria-label': 'find a taxon'});
   state.crumbs = el('div', {class: 'crumbs'});
   state.picture = el('div');
-  pick.addEventListener('input', () => { state.colour = host.colour = Number(pick.value); paint(state); });
+  pick.addEventListener('change', () => { state.colour = host.colour = Number(pick.value); paint(state); });
   find.addEventListener('keydown', (event) => { if (event.key === 'Enter') seek(state, find.value); });
   state.zoom = (at, focus) => { state.at = host.at = at; paint(state, focus); };
   const leave = (event) => { if (event.key === 'Escape' && state.at >= 0) state.zoom(figure.parent[state.at], state.at); };
