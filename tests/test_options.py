@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linnet.cli import evaluate
+from linnet.cli import _model
 from linnet.errors import UsageError
 from linnet.evaluate import decoders
 from linnet.options import parse_value
@@ -52,6 +52,6 @@ def test_what_is_no_yaml_is_named(text):
 
 
 def test_options_of_models_and_decoders_take_exponents():
-    args = Namespace(**dict.fromkeys(evaluate.MODEL), option=["cut-off=1e-3"])
-    assert evaluate._options(args) == {"cut_off": 0.001}
+    args = Namespace(**dict.fromkeys(_model.MODEL), option=["cut-off=1e-3"])
+    assert _model.model_options(args) == {"cut_off": 0.001}
     assert decoders.parse("back-off:threshold=1e-3") == ("back-off", {"threshold": 0.001})

@@ -41,7 +41,14 @@ def test_what_is_written_is_read_back(tmp_path):
     assert (answers.state[[3, 4]] == State.MISSING).all()
     assert (answers.choice[[3, 4]] == -1).all()
     assert (answers.choice[rows] == np.nanargmax(expected.option_logprob, axis=2)).all()
-    assert answers.count() == {"scored": 12, "invalid": 0, "unparsed": 0, "unreadable": 0, "missing": 6}
+    assert answers.count() == {
+        "scored": 12,
+        "invalid": 0,
+        "unparsed": 0,
+        "unreadable": 0,
+        "missing": 6,
+        "abstained": 0,
+    }
 
 
 def test_generated_text_is_kept(tmp_path):

@@ -40,7 +40,14 @@ def test_a_run_answers_every_question_once(bank, tmp_path):
     scorer = HashScorer()
     answers = go(bank, tmp_path / "run", scorer)
     assert sorted(scorer.seen) == list(range(10))
-    assert answers.count() == {"scored": 30, "invalid": 0, "unparsed": 0, "unreadable": 0, "missing": 0}
+    assert answers.count() == {
+        "scored": 30,
+        "invalid": 0,
+        "unparsed": 0,
+        "unreadable": 0,
+        "missing": 0,
+        "abstained": 0,
+    }
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "answers.arrow",
         "bank",

@@ -61,11 +61,12 @@ def test_all_that_is_trained_moves_and_nothing_else(tmp_path, model, bank, mode,
     moved = Moved(trainer.aligned)
     trainer.add_callback(moved)
     trainer.train()
-    moving = set(trainer.aligned.moving())
+    unused = "deepstack_merger_list.1"  # of the tiny model: its tower has no block to feed it
+    moving = {name for name in trainer.aligned.moving() if unused not in name}
     assert any(name.startswith("aligner.heads.visual") for name in moving)
     assert any(name.startswith("aligner.heads.label") for name in moving)
     assert any("lora_B" in name for name in moving)
-    assert any(".visual." in name for name in moving) == bool(parts)
+    assert any(".model.visual." in name for name in moving) == bool(parts)
     held = {name for name in moving if "lora_A" in name}  # no gradient while the second factor is 0
     if mode == "alternate_fresh":
         assert moved.found[0] == moving  # its own loss comes behind the alignment's step

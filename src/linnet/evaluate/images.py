@@ -44,11 +44,11 @@ def open_image(bank: Bank, row: int) -> Image.Image:
     return open_photo(bank.image_path(row), where, f"below {bank.image_root}")
 
 
-def open_photo(path: Path, where: str, place: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
+def open_photo(path: Path, where: str, place: str, most_pixels: int | None = None) -> Image.Image:
     """The picture of a file as upright RGB.
 
     where, place: what messages call it, and where it was looked for. Raises UnreadableError if it is
-    missing, no picture, or larger than `most_pixels`.
+    missing, no picture, or larger than `most_pixels` (MAX_PIXELS by default).
     """
     try:
         with Image.open(path) as image:
@@ -62,8 +62,9 @@ def open_photo(path: Path, where: str, place: str, most_pixels: int = MAX_PIXELS
         raise UnreadableError(f"{where} cannot be read: {error}") from None
 
 
-def refuse_large(image: Image.Image, where: str, most_pixels: int = MAX_PIXELS) -> None:
+def refuse_large(image: Image.Image, where: str, most_pixels: int | None = None) -> None:
     """Raise UnreadableError for a picture that would take too much memory, before its pixels are read."""
+    most_pixels = MAX_PIXELS if most_pixels is None else most_pixels
     if image.width * image.height > most_pixels:
         size = f"{image.width} x {image.height} pixels"
         raise UnreadableError(f"{where} has {size}, over the limit of {most_pixels}")
