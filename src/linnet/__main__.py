@@ -6,7 +6,7 @@ from linnet.cli import main
 
 
 def leave() -> None:
-    """Part from the other processes of a training: one that ends without a word is torn down with an error."""
+    """Part from other processes of a training: one that ends without a word is torn down with an error."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
