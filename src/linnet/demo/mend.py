@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -51,4 +53,5 @@ def recipe(out: Path, steps: int) -> arms.ArmsRecipe:
 
 def mend(out: Path, steps: int) -> dict[str, Any]:
     """Run what is missing; the table of all arms on known and novel species."""
-    return arms.train(recipe(out, steps), out / "mended", "cpu")
+    with redirect_stdout(sys.stderr):  # the Trainer logs there
+        return arms.train(recipe(out, steps), out / "mended", "cpu")
