@@ -283,6 +283,18 @@ def test_a_run_leaves_an_ordinary_model_and_its_projectors(tmp_path, model, bank
     assert not any("projector" in name for name in names)
 
 
+@pytest.mark.parametrize("mode", ["alternate", "joint"])
+def test_checkpointed_blocks_learn_the_same(tmp_path, model, bank, mode):
+    found = []
+    for checkpointed in (False, True):
+        train = {"gradient_checkpointing": checkpointed, "max_steps": 2, "warmup": 0.0}
+        trainer = trainer_of(tmp_path, model, bank, align={"mode": mode}, train=train)
+        trainer.train()
+        found.append(trainer.aligned.moving())
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value, msg=name, atol=1e-5, rtol=1e-3)
+
+
 def test_without_gradient_a_run_is_reinforcement_alone(tmp_path, model, bank, capsys):
     few = {"epochs": 1}
     chosen = values(model, bank, align={"gradient": False}, train=few)

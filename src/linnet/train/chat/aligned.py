@@ -84,6 +84,10 @@ class Aligned(Moving):
         shown = torch.where(asked, said.logprob.detach(), -torch.inf)
         return asked, torch.nan_to_num(shown.softmax(dim=2))
 
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Any = None) -> None:
+        """As of the policy: states that were read stay what they were."""
+        self.policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+
     def train(self, mode: bool = True) -> Aligned:
         """Training mode of the policy; projectors have no other."""
         self.training = mode
