@@ -84,9 +84,9 @@ class Aligned(Moving):
         shown = torch.where(asked, said.logprob.detach(), -torch.inf)
         return asked, torch.nan_to_num(shown.softmax(dim=2))
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Any = None) -> None:
-        """As of the policy: states that were read stay what they were."""
-        self.policy.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+    def gradient_checkpointing_enable(self, *_: Any, **options: Any) -> None:
+        """As of the policy: states that are read stay what they were."""
+        self.policy.gradient_checkpointing_enable()
 
     def train(self, mode: bool = True) -> Aligned:
         """Training mode of the policy; projectors have no other."""

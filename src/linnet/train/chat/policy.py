@@ -130,13 +130,12 @@ class Policy(Moving):
                 part.eval()
         return self
 
-    def gradient_checkpointing_enable(
-        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
-    ) -> None:
-        """Compute activations of the blocks again in the backward pass instead of keeping them."""
-        self.model.gradient_checkpointing_enable(
-            {"use_reentrant": False, **(gradient_checkpointing_kwargs or {})}
-        )
+    def gradient_checkpointing_enable(self, *_: Any, **options: Any) -> None:
+        """Compute activations of the blocks again in the backward pass instead of keeping them.
+
+        The reentrant kind is never taken, whatever a Trainer says: states would carry no gradient.
+        """
+        self.model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
 class _Unseen:
