@@ -6,7 +6,7 @@ of photo and prompt, logits of all positions), `sampled` (TRL's GRPO through Lin
 and `expected` with TARA's alignment, its teacher's features cached, with 1 and 4 questions a photo. With
 --work the same command goes on where it was stopped.
 
-  python benchmarks/training.py --size tiny --out /tmp/training.json
+  python benchmarks/training.py --size tiny --out training.json
   python benchmarks/training.py --size real --device cuda --steps 10
 """
 
