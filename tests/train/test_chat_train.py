@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from chat_cases import bird_bank, saved, settings, tiny
+from chat_runs import changed, refusal, run, trained, weights
 from train_cases import written
 
 from linnet.bank import store
@@ -29,30 +30,6 @@ def bank(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return tiny(tmp_path_factory.mktemp("model") / "qwen3_vl")
-
-
-def run(tmp_path, values, *more, out="run"):
-    file = written(tmp_path / "recipe.yaml", values)
-    where = ["--out", str(tmp_path / out)] if out else []
-    return main(["train", str(file), *more, *where, "--device", "cpu", "--json"])
-
-
-def trained(capsys, tmp_path, values, *more, out="run"):
-    assert run(tmp_path, values, *more, out=out) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def refusal(capsys, tmp_path, values, *more, out="run"):
-    assert run(tmp_path, values, *more, out=out) == 1
-    return capsys.readouterr().err.strip().splitlines()[-1].replace(str(tmp_path), "DIR")
-
-
-def weights(folder):
-    return open_chat(str(folder), device="cpu").model.state_dict()
-
-
-def changed(one, other):
-    return {name for name, value in one.items() if not torch.equal(value, other[name])}
 
 
 @pytest.mark.parametrize("task", ["sft", "rft"])

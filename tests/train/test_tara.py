@@ -5,13 +5,13 @@ import json
 import pytest
 import torch
 from chat_cases import batch_of, bird_bank, saved, tiny
+from chat_runs import changed, refusal, run, trained, weights
 from tara_cases import RANDOM, made, trainer_of, values
 from torch import nn
 from train_cases import written
 
 from linnet.cli import main
 from linnet.errors import LinnetError
-from linnet.models.chat.load import open_chat
 from linnet.train.chat.tara import TaraTrainer
 from linnet.train.chat.teaching import open_for
 from linnet.train.chat.twins import Twins, conflict
@@ -26,29 +26,6 @@ def bank(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return tiny(tmp_path_factory.mktemp("model") / "qwen3_vl")
-
-
-def run(tmp_path, chosen, *more, out="run"):
-    file = written(tmp_path / "recipe.yaml", chosen)
-    return main(["train", str(file), *more, "--out", str(tmp_path / out), "--device", "cpu", "--json"])
-
-
-def trained(capsys, tmp_path, chosen, *more, out="run"):
-    assert run(tmp_path, chosen, *more, out=out) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def refusal(capsys, tmp_path, chosen, *more, out="run"):
-    assert run(tmp_path, chosen, *more, out=out) == 1
-    return capsys.readouterr().err.strip().splitlines()[-1].replace(str(tmp_path), "DIR")
-
-
-def weights(folder):
-    return open_chat(str(folder), device="cpu").model.state_dict()
-
-
-def changed(one, other):
-    return {name for name, value in one.items() if not torch.equal(value, other[name])}
 
 
 FULL = {"lora": {"rank": 0}, "train": {"parts": ["language", "projector", "vision"], "warmup": 0.0}}

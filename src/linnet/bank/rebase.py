@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from linnet import data
 from linnet.data.imageset import ImageSet
 from linnet.errors import LinnetError
+from linnet.taxonomy import files
 from linnet.taxonomy.names import normalise
 from linnet.taxonomy.tree import Taxonomy
+
+
+def read(folder: Path, layout: str | None = None, taxonomy: Path | None = None) -> ImageSet:
+    """The photos of a folder, on the taxonomy of that file or else on the folder's own.
+
+    layout: how the folder is laid out, found out where it is None. Raises LinnetError as `onto` does.
+    """
+    layout = layout or data.detect(folder)
+    if taxonomy is None:
+        return data.read(layout, folder)
+    if data.is_flat(layout):
+        return data.read(layout, folder, taxonomy=taxonomy)
+    return onto(data.read(layout, folder), files.read(taxonomy))
 
 
 def onto(images: ImageSet, taxonomy: Taxonomy) -> ImageSet:

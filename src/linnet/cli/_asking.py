@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from linnet.cli._model import photos_on
 from linnet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,11 +35,12 @@ def bank_of(args: argparse.Namespace) -> Bank:
 
 
 def _of_photos(args: argparse.Namespace) -> Bank:
+    from linnet.bank import rebase
     from linnet.bank.make import make
 
     if args.image_root is not None:
         raise UsageError(f"--image-root is for banks, and {args.bank} is a folder of photos; leave it out")
-    images, split = photos_on(args.bank, args.layout, args.taxonomy), args.split or "test"
+    images, split = rebase.read(args.bank, args.layout, args.taxonomy), args.split or "test"
     chosen = images if split == "all" else images.of_split(split)
     return make(chosen, args.policy or "balanced", seed=args.seed or 0)
 

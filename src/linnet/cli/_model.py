@@ -1,15 +1,11 @@
-"""What verbs share: options of the model, and photos on a taxonomy."""
+"""What verbs share: options of the model."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from linnet.errors import UsageError
-
-if TYPE_CHECKING:
-    from linnet.data.imageset import ImageSet
 
 CHAT = ("scoring", "answer_format", "rotations", "protocol", "parser")
 MODEL = ("labels", "template", "device", "dtype", *CHAT)
@@ -49,17 +45,3 @@ def model_options(args: argparse.Namespace) -> dict[str, Any]:
             raise UsageError(f"--option {pair} has no value; write --option {name}=VALUE")
         options[name.replace("-", "_")] = parse_value(value)
     return options
-
-
-def photos_on(folder: Path, layout: str | None, taxonomy: Path | None) -> ImageSet:
-    """The photos of a folder, on the taxonomy that was given or else on that of the folder."""
-    from linnet import data
-    from linnet.bank.rebase import onto
-    from linnet.taxonomy import files
-
-    layout = layout or data.detect(folder)
-    if taxonomy is None:
-        return data.read(layout, folder)
-    if data.is_flat(layout):
-        return data.read(layout, folder, taxonomy=taxonomy)
-    return onto(data.read(layout, folder), files.read(taxonomy))

@@ -71,11 +71,11 @@ def run(args: argparse.Namespace) -> int:
 def _images(args: argparse.Namespace) -> ImageSet:
     import numpy as np
 
+    from linnet.bank import rebase
     from linnet.bank.seeded import keys
-    from linnet.cli._model import photos_on
     from linnet.errors import UsageError
 
-    images = photos_on(args.photos, args.layout, args.taxonomy)
+    images = rebase.read(args.photos, args.layout, args.taxonomy)
     images = images if args.split == "all" else images.of_split(args.split)
     if args.limit is None:
         return images

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from linnet import data
-from linnet.bank import store
+from linnet.bank import rebase, store
 from linnet.bank.bank import NONE, Bank
-from linnet.bank.rebase import onto
 from linnet.data.imageset import ImageSet
 from linnet.errors import LinnetError
 from linnet.taxonomy import files
@@ -27,18 +25,9 @@ def read(source: Path, layout: str | None = None, taxonomy: Path | None = None) 
     if (source / store.MANIFEST).exists() or source.suffix == ".jsonl":
         bank = store.load(source, files.read(taxonomy) if taxonomy else None)
     else:
-        bank = of_images(_images(source, layout, taxonomy))
+        bank = of_images(rebase.read(source, layout, taxonomy))
     _refuse_bad_labels(bank)
     return bank
-
-
-def _images(source: Path, layout: str | None, taxonomy: Path | None) -> ImageSet:
-    layout = layout or data.detect(source)
-    if taxonomy is None:
-        return data.read(layout, source)
-    if data.is_flat(layout):
-        return data.read(layout, source, taxonomy=taxonomy)
-    return onto(data.read(layout, source), files.read(taxonomy))
 
 
 def of_images(images: ImageSet) -> Bank:
