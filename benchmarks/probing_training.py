@@ -1,4 +1,4 @@
-"""What training moves inside a chat model, and what of it is said: python benchmarks/probing_training.py birds
+"""What training moves inside a chat model, and what is said: python benchmarks/probing_training.py critters
 
 The worlds, base models and recipes are those of benchmarks/tara.py, with four photos a species: SFT, RFT and
 TARA are trained with their models kept, and `linnet probe` looks into each of them and into what they came
@@ -136,10 +136,13 @@ def _over_seeds(found: list[tuple[float, Any]]) -> dict[str, Any]:
 def gaps(studies: dict[str, list[dict[str, Any]]], last: str) -> dict[str, Any]:
     """Per arm and level what a probe at `last` has over the answers, and what training gave both of them."""
     flat = {arm: [dict(_flat(study)) for study in found] for arm, found in studies.items()}
+    known = set.intersection(*(set(one) for found in flat.values() for one in found))
     levels = [*next(iter(studies.values()))[0]["levels"], "path"]
     made: dict[str, Any] = {}
     for arm, found in flat.items():
-        for level in levels:
+        for level in (
+            k for k in levels if {f"{where} | offered | {k}" for where in (last, ANSWERS)} <= known
+        ):
             read, said = (_values(found, where, level) for where in (last, ANSWERS))
             made[f"{arm} | read less said | {level}"] = _differences(read, said)
             for where, mine in {last: read, ANSWERS: said}.items():
@@ -169,14 +172,16 @@ def tables(told: dict[str, Any], last: str) -> str:
         levels, rows = [name.split(" | ")[2] for name in said], []
         for name, one in found["arms"].items():
             for where, word in ((told["vision"], "vision"), (last, "answer"), (ANSWERS, "said")):
-                cells = [shown(one[f"{where} | offered | {level}"]) for level in levels]
+                cells = [shown(one.get(f"{where} | offered | {level}")) for level in levels]
                 rows.append([f"{name}: {word}", *cells])
         blocks.append("\n".join([f"{split} species, among four names", *aligned([["", *levels], *rows])]))
     return "\n\n".join(blocks)
 
 
-def shown(figure: dict[str, Any]) -> str:
-    """A figure in percent with its interval."""
+def shown(figure: dict[str, Any] | None) -> str:
+    """A figure in percent with its interval; a dash for none, as of a level with one taxon."""
+    if figure is None:
+        return "-"
     if figure.get("half") is not None:
         return f"{100 * figure['mean']:.1f} ± {100 * figure['half']:.1f}"
     if figure.get("interval") is None:
