@@ -15,6 +15,8 @@ from linnet.data.imageset import ImageSet
 from linnet.models import open as opening
 from linnet.models.chat.tiny import save_tiny, train_tokenizer
 from linnet.probe import networks
+from linnet.report import folders
+from linnet.report.sections import probe as probe_section
 from linnet.taxonomy import build, path_table
 
 
@@ -68,6 +70,19 @@ def test_a_study_prints_tables_and_leaves_its_data_and_a_heat_map(planted_model,
     assert {r["labels"] for r in told["readings"]} == {"true", "shuffled", "regrouped"}
     with Image.open(tmp_path / "study" / "heat.png") as heat:
         assert heat.size[1] > 6 * 30
+
+
+def test_a_report_of_a_study_shows_its_heat_map(planted_model, tmp_path):
+    assert probe(tmp_path, "--no-geometry") == 0
+    folder = folders.read(tmp_path / "study")
+    assert folder.run is None  # a study is no unfinished evaluation
+    places, levels, shares = probe_section.grid(folder.probe)
+    assert places == ["pixels", *(f"vision.{k}" for k in range(5))]
+    assert levels == ["order", "family", "species"]
+    assert shares[1][1] > 0.85 > shares[-1][1]  # families are lost on the way
+    page = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "study"), "--out", str(page)]) == 0
+    assert "vision.3" in page.read_text(encoding="utf-8")
 
 
 def test_the_same_command_continues_and_another_model_is_refused(
