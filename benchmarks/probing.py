@@ -7,7 +7,8 @@
 `fit` compares with LogisticRegression fitted for one place and level after another: `one_c` is a single fit
 at a C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is
 what Linnet does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and
-the whole pass from photo files to the file of vectors. Parts that are not run keep their figures.
+the whole pass from photo files to the file of vectors. Parts that are not run keep their figures,
+and each names its commit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import _scoring_setup as setup
 import numpy as np
 import torch
 from _features import SHARED
-from _record import ROOT, record
+from _record import ROOT, commit, record
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
@@ -256,7 +257,7 @@ def main() -> None:
     }
     for name, part in parts.items():
         if args.only in (None, name):
-            figures[name] = part()
+            figures[name] = part() | {"commit": commit()["hash"], "threads": args.threads}
     record("probing", figures, args.out)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _record import ROOT, record
+from _record import ROOT, commit, record
 from _tara_worlds import held_out
 from _trials import spread
 from tara import HERE, prepare
@@ -209,7 +209,7 @@ def main() -> None:
     told = measured(args.world, args.seeds)
     print(tables(told, told["answer"]))
     kept = json.loads(out.read_text())["figures"] if out.exists() else {}
-    record("probing_training", kept | {args.world: told}, out)
+    record("probing_training", kept | {args.world: told | {"commit": commit()["hash"]}}, out)
 
 
 def measured(world: str, seeds: Sequence[int]) -> dict[str, Any]:
