@@ -72,6 +72,21 @@ def test_a_study_prints_tables_and_leaves_its_data_and_a_heat_map(planted_model,
         assert heat.size[1] > 6 * 30
 
 
+def test_trivial_levels_and_unlearned_taxa_are_told(planted_model, planted_bank, tmp_path, capsys):
+    """One order alone, and a species that only test photos show."""
+    one_order = planted_bank.lineage[:, 0] == 0
+    unlearned = (planted_bank.lineage[:, 2] == planted_bank.lineage[0, 2]) & (planted_bank.split == "train")
+    store.save(planted_bank.subset(np.flatnonzero(one_order & ~unlearned)), tmp_path / "part")
+    assert probe(tmp_path, "--no-geometry", bank="part") == 0
+    out = capsys.readouterr().out
+    line = next(line.split() for line in out.splitlines() if line.startswith("vision.1"))
+    assert line[1] == "trivial"
+    assert float(line[2]) > 85
+    assert "no training row has the true species of 6 test rows; they count as wrong" in out
+    told = json.loads((tmp_path / "study" / "probes.json").read_text())
+    assert all(r["full"]["joint"]["level_accuracy"][0] is None for r in told["readings"])
+
+
 def test_a_report_of_a_study_shows_its_heat_map(planted_model, tmp_path):
     assert probe(tmp_path, "--no-geometry") == 0
     folder = folders.read(tmp_path / "study")
