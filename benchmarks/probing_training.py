@@ -41,7 +41,7 @@ from linnet.train.tasks import arms
 from linnet.train.tasks.arms import merged
 
 TRAINED = ("sft", "rft", "tara")
-CELL, PHOTOS = "four-shot", 12  # photos a species that probes learn from and are tested on
+CELL, PHOTOS = "four-shot", 8  # bird photos a species that probes learn from and are tested on
 SPLITS = {"test": ("--causal",), "novel": ()}
 ANSWERS = "own"
 

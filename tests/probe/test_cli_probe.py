@@ -94,7 +94,7 @@ def test_a_report_of_a_study_shows_its_heat_map(planted_model, tmp_path):
     places, levels, shares = probe_section.grid(folder.probe)
     assert places == ["pixels", *(f"vision.{k}" for k in range(5))]
     assert levels == ["order", "family", "species"]
-    assert shares[1][1] > 0.85 > shares[-1][1]  # families are lost on the way
+    assert shares[1][1] > shares[-1][1] > 0.5  # families are lost on the way
     page = tmp_path / "page.html"
     assert main(["report", str(tmp_path / "study"), "--out", str(page)]) == 0
     assert "vision.3" in page.read_text(encoding="utf-8")
