@@ -71,37 +71,38 @@ def drawn(places: int, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
     return lineage[leaf], made
 
 
-def ours(y: np.ndarray, place: np.ndarray, kind: str) -> list[float]:
-    """Test accuracy of every level, penalties chosen."""
-    train, held, test = np.split(place, [N_TRAIN, N_TRAIN + N_HELD])
-    classes = torch.from_numpy(y)
-    labels = [
-        (Labels(classes[:N_TRAIN, k], c), Labels(classes[N_TRAIN : N_TRAIN + N_HELD, k], c))
-        for k, c in enumerate(CLASSES)
-    ]
-    found = probes.fit(kind, *(torch.from_numpy(part)[None] for part in (train, held, test)), labels)[0]
-    truth = classes[N_TRAIN + N_HELD :]
+def ours(
+    y: np.ndarray, place: np.ndarray, kind: str, n_train: int = N_TRAIN, n_held: int = N_HELD
+) -> list[float]:
+    """Test accuracy of every level, penalties chosen; rows to train on, to choose on, then those to test."""
+    ends = [n_train, n_train + n_held]
+    rows = [torch.from_numpy(part)[None] for part in np.split(place, ends)]
+    train, held, truth = (torch.from_numpy(part) for part in np.split(y, ends))
+    counts = (y.max(axis=0) + 1).tolist()
+    labels = [(Labels(train[:, k], c), Labels(held[:, k], c)) for k, c in enumerate(counts)]
+    found = probes.fit(kind, *rows, labels)[0]
     return [float((one.logprob.argmax(1) == truth[:, k]).float().mean()) for k, one in enumerate(found)]
 
 
 def one_c(y: np.ndarray, place: np.ndarray) -> list[float]:
     """The same of scikit-learn at a given C."""
-    return [_logistic(y[:, k], _scaled(place), GIVEN_C, N_TRAIN + N_HELD) for k in range(len(CLASSES))]
-
-
-def chosen_c(y: np.ndarray, place: np.ndarray) -> list[float]:
-    """The same of scikit-learn with C chosen on the validation rows."""
-    place, made = _scaled(place), []
     learned = N_TRAIN + N_HELD
-    for k in range(len(CLASSES)):
-        reached = [_logistic(y[:learned, k], place[:learned], c, N_TRAIN) for c in CS]
+    return [_logistic(y[:, k], _scaled(place, learned), GIVEN_C, learned) for k in range(len(CLASSES))]
+
+
+def chosen_c(y: np.ndarray, place: np.ndarray, n_train: int = N_TRAIN, n_held: int = N_HELD) -> list[float]:
+    """The same of scikit-learn with C chosen on the validation rows."""
+    learned, made = n_train + n_held, []
+    place = _scaled(place, learned)
+    for k in range(y.shape[1]):
+        reached = [_logistic(y[:learned, k], place[:learned], c, n_train) for c in CS]
         made.append(_logistic(y[:, k], place, CS[int(np.argmax(reached))], learned))
     return made
 
 
-def _scaled(place: np.ndarray) -> np.ndarray:
-    learned = place[: N_TRAIN + N_HELD]
-    return (place - learned.mean(0)) / learned.std(0)
+def _scaled(place: np.ndarray, learned: int) -> np.ndarray:
+    spread = place[:learned].std(0)
+    return (place - place[:learned].mean(0)) / np.where(spread > 0, spread, np.inf)
 
 
 def _logistic(y: np.ndarray, x: np.ndarray, c: float, n: int) -> float:
@@ -231,6 +232,19 @@ def birds(work: Path) -> dict[str, Any]:
             gaps = [a - b for a, b in zip(shares, reference, strict=True)]
             made[name][kind]["points_over_reference"] = dict(zip(LEVELS, gaps, strict=True))
             made[name][kind]["points_of_joint_path"] = 100 * (joint["hca"] - free["hca"])
+        made[name]["one_by_one"] = one_by_one(seen.of("pooled", 0), bank.lineage, split)
+    return made
+
+
+def one_by_one(x: np.ndarray, lineage: np.ndarray, split: splits.Split) -> dict[str, Any]:
+    """Accuracies and seconds of discriminants and of scikit-learn on the same real features."""
+    rows = np.concatenate([split.train, split.validation, split.test])
+    y = np.stack([np.unique(taxa, return_inverse=True)[1] for taxa in lineage[rows].T], axis=1)
+    sizes, made = (len(split.train), len(split.validation)), {}
+    for name, way in {"lda": partial(ours, kind="lda"), "chosen_c": chosen_c}.items():
+        start = time.perf_counter()
+        accuracy = way(y, x[rows], n_train=sizes[0], n_held=sizes[1])
+        made[name] = {"level_accuracy": accuracy, "seconds": time.perf_counter() - start}
     return made
 
 
