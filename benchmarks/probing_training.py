@@ -41,19 +41,20 @@ from linnet.train.tasks import arms
 from linnet.train.tasks.arms import merged
 
 TRAINED = ("sft", "rft", "tara")
-CELL, PHOTOS = "four-shot", 8  # bird photos a species that probes learn from and are tested on
+CELL, PHOTOS = "four-shot", 6  # bird photos a species that probes learn from and are tested on
 SPLITS = {"test": ("--causal",), "novel": ()}
 ANSWERS = "own"
 
 
-def train(world: str, seeds: tuple[int, ...]) -> None:
+def train(world: str, seeds: tuple[int, ...], trained: Sequence[str]) -> None:
     """Bases and trained models below the folder that this runs in."""
     recipe = load(str(HERE / f"tara_{world}.yaml"), [f"seeds={list(seeds)}"])
     prepare(world, seeds)
     kept = replace(
         recipe,
         cells={CELL: recipe.cells[CELL]},
-        arms={name: recipe.arms[name] for name in TRAINED},
+        arms={name: recipe.arms[name] for name in trained},
+        against=None,
         shared=merged(recipe.shared, {"out": {"merged": True}}),
     )
     arms.train(kept, Path("probing") / world, "cpu")
@@ -197,6 +198,8 @@ def main() -> None:
     add = parser.add_argument
     add("world", choices=("critters", "birds"))
     add("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    add("--arms", nargs="+", choices=TRAINED, default=list(TRAINED))
+    add("--splits", nargs="+", choices=SPLITS, default=list(SPLITS))
     add("--threads", type=int, default=torch.get_num_threads())
     add("--work", type=Path, default=ROOT / "runs" / "tara", help="worlds, models and studies stay here")
     add("--out", type=Path, default=ROOT / "benchmarks/results/probing_training.json")
@@ -205,23 +208,25 @@ def main() -> None:
     out = args.out.resolve()
     args.work.mkdir(parents=True, exist_ok=True)
     os.chdir(args.work)
-    train(args.world, tuple(args.seeds))
-    told = measured(args.world, args.seeds)
+    train(args.world, tuple(args.seeds), args.arms)
+    told = measured(args.world, args.seeds, args.arms, args.splits)
     print(tables(told, told["answer"]))
     kept = json.loads(out.read_text())["figures"] if out.exists() else {}
     record("probing_training", kept | {args.world: told | {"commit": commit()["hash"]}}, out)
 
 
-def measured(world: str, seeds: Sequence[int]) -> dict[str, Any]:
+def measured(
+    world: str, seeds: Sequence[int], trained: Sequence[str], splits: Sequence[str]
+) -> dict[str, Any]:
     """All studies, their figures by split and arm."""
     told: dict[str, Any] = {"seeds": list(seeds), "splits": {}}
-    jobs = [(split, arm, seed) for split in SPLITS for arm in ("base", *TRAINED) for seed in seeds]
-    studies: dict[str, dict[str, list[dict[str, Any]]]] = {split: {} for split in SPLITS}
+    jobs = [(split, arm, seed) for split in splits for arm in ("base", *trained) for seed in seeds]
+    studies: dict[str, dict[str, list[dict[str, Any]]]] = {split: {} for split in splits}
     for split, arm, seed in tqdm(jobs, desc="studies", unit="study"):
         if world == "birds" and arm == "base" and seed != seeds[0]:
             continue  # one base model for all seeds
         studies[split].setdefault(arm, []).append(probed(world, arm, seed, split))
-    names = [r["place"] for r in main_readings(studies["test"]["base"][0])]
+    names = [r["place"] for r in main_readings(studies[splits[0]]["base"][0])]
     told["vision"] = [name for name in names if name.startswith("vision")][-1]
     told["answer"] = [name for name in names if name.startswith("answer") and name != "answer.normed"][-1]
     for split, found in studies.items():
