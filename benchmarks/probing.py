@@ -77,11 +77,9 @@ def noisy(places: int, work: Path, seed: int = 0) -> tuple[np.ndarray, list[np.n
     return y[order], made
 
 
-def ours(
-    y: np.ndarray, place: np.ndarray, kind: str, n_train: int = N_TRAIN, n_held: int = N_HELD
-) -> list[float]:
-    """Test accuracy of every level, penalties chosen; rows to train on, to choose on, then those to test."""
-    ends = [n_train, n_train + n_held]
+def ours(y: np.ndarray, place: np.ndarray, kind: str) -> list[float]:
+    """Test accuracy of every level, penalties chosen."""
+    ends = [N_TRAIN, N_TRAIN + N_HELD]
     rows = [torch.from_numpy(part)[None] for part in np.split(place, ends)]
     train, held, truth = (torch.from_numpy(part) for part in np.split(y, ends))
     counts = (y.max(axis=0) + 1).tolist()
@@ -96,12 +94,12 @@ def one_c(y: np.ndarray, place: np.ndarray) -> list[float]:
     return [_logistic(y[:, k], _scaled(place, learned), GIVEN_C, learned) for k in range(y.shape[1])]
 
 
-def chosen_c(y: np.ndarray, place: np.ndarray, n_train: int = N_TRAIN, n_held: int = N_HELD) -> list[float]:
+def chosen_c(y: np.ndarray, place: np.ndarray) -> list[float]:
     """The same of scikit-learn with C chosen on the validation rows."""
-    learned, made = n_train + n_held, []
+    learned, made = N_TRAIN + N_HELD, []
     place = _scaled(place, learned)
     for k in range(y.shape[1]):
-        reached = [_logistic(y[:learned, k], place[:learned], c, n_train) for c in CS]
+        reached = [_logistic(y[:learned, k], place[:learned], c, N_TRAIN) for c in CS]
         made.append(_logistic(y[:, k], place, CS[int(np.argmax(reached))], learned))
     return made
 
@@ -237,19 +235,6 @@ def birds(work: Path) -> dict[str, Any]:
             gaps = [a - b for a, b in zip(shares, reference, strict=True)]
             made[name][kind]["points_over_reference"] = dict(zip(LEVELS, gaps, strict=True))
             made[name][kind]["points_of_joint_path"] = 100 * (joint["hca"] - free["hca"])
-        made[name]["one_by_one"] = one_by_one(seen.of("pooled", 0), bank.lineage, split)
-    return made
-
-
-def one_by_one(x: np.ndarray, lineage: np.ndarray, split: splits.Split) -> dict[str, Any]:
-    """Accuracies and seconds of discriminants and of scikit-learn on the same real features."""
-    rows = np.concatenate([split.train, split.validation, split.test])
-    y = np.stack([np.unique(taxa, return_inverse=True)[1] for taxa in lineage[rows].T], axis=1)
-    sizes, made = (len(split.train), len(split.validation)), {}
-    for name, way in {"lda": partial(ours, kind="lda"), "chosen_c": chosen_c}.items():
-        start = time.perf_counter()
-        accuracy = way(y, x[rows], n_train=sizes[0], n_held=sizes[1])
-        made[name] = {"level_accuracy": accuracy, "seconds": time.perf_counter() - start}
     return made
 
 
