@@ -49,8 +49,8 @@ def bird_world(work: Path, seed: int, epochs: float) -> None:
         shutil.copytree(out / "base" / "model", out / "chat")
 
 
-def held_out(folder: Path, seed: int) -> None:
-    """CUB's training photos of 80 species, and test photos of those and of 20 others."""
+def held_out(folder: Path, seed: int, known: int = TEST_PHOTOS, new: int = NOVEL_PHOTOS) -> None:
+    """CUB's training photos of 80 species, and test photos of those and of 20 others, so many a species."""
     with (SHARED / "data/cub100/metadata.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     rng = np.random.default_rng(seed)
@@ -58,13 +58,13 @@ def held_out(folder: Path, seed: int) -> None:
     kept: list[dict[str, str]] = []
     seen: dict[str, int] = {}
     for row in rows:
-        new = row["species"] in novel
-        if row["split"] == "train" and not new:
+        is_novel = row["species"] in novel
+        if row["split"] == "train" and not is_novel:
             kept.append(row)
         if row["split"] == "test":
             seen[row["species"]] = seen.get(row["species"], 0) + 1
-            if seen[row["species"]] <= (NOVEL_PHOTOS if new else TEST_PHOTOS):
-                kept.append(row | {"split": "novel" if new else "test"})
+            if seen[row["species"]] <= (new if is_novel else known):
+                kept.append(row | {"split": "novel" if is_novel else "test"})
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     for row in kept:

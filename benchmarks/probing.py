@@ -5,9 +5,10 @@
     python benchmarks/probing.py --only birds        the two shared MobileNets on the shared bird photos
 
 `fit` compares with LogisticRegression fitted for one place and level after another: `one_c` is a single fit
-at a C that is given, `chosen_c` five fits to choose C on the validation rows and one on all rows, which is
-what Linnet does for its ten penalties. `extraction` takes turns: the forward alone, the same with hooks, and
-the whole pass from photo files to the file of vectors. Parts that are not run keep their figures.
+at a C that is given, `chosen_c` four fits to choose C on the validation rows and one on all rows, which is
+what Linnet does for its ten penalties. The features are those of the shared bird photos, under noise.
+`extraction` takes turns: the forward alone, the same with hooks, and the whole pass from photo files to the
+file of vectors. Parts that are not run keep their figures, and each names its commit.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import _scoring_setup as setup
 import numpy as np
 import torch
 from _features import SHARED
-from _record import ROOT, record
+from _record import ROOT, commit, record
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
@@ -41,10 +42,9 @@ from linnet.probe.hooks import collecting
 from linnet.probe.probes import Labels
 from linnet.probe.targets import targets
 
-CLASSES = (4, 8, 16, 32, 64, 128)  # of the six levels, each a tree above the next
-N_TRAIN, N_HELD, N_TEST, WIDTH = 4000, 1000, 1000, 1024
-CS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-GIVEN_C = 1e-3
+N_TRAIN, N_HELD, WIDTH = 4000, 1000, 1024  # 902 further photos are tested
+CS = (1e-4, 1e-3, 1e-2, 1e-1)
+GIVEN_C = 1e-2  # of the reference rows
 LINEAR = ("ridge", "lda")
 REFERENCE = {  # of shared/README.md, in percent: order, family, genus, species, path
     "imagenet": (95.38, 88.49, 85.02, 84.53, 75.34),
@@ -56,51 +56,57 @@ LEVELS = ("order", "family", "genus", "species", "path")
 # ---- fitting ----
 
 
-def drawn(places: int, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
-    """(n, 6) classes, and per place (n, 1024) features: a tree of means, less of it in each place, and noise
-    of uneven directions."""
-    rng = np.random.default_rng(seed)
-    n = N_TRAIN + N_HELD + N_TEST
-    lineage = np.stack([np.arange(CLASSES[-1]) * c // CLASSES[-1] for c in CLASSES], axis=1)
-    leaf, made = rng.integers(0, CLASSES[-1], n), []
-    for strength in np.linspace(0.06, 0.015, places):
-        means = sum(rng.normal(size=(c, WIDTH))[lineage[:, k]] for k, c in enumerate(CLASSES))
-        turn = rng.normal(size=(WIDTH, WIDTH)) / WIDTH**0.5 * np.linspace(0.2, 1.5, WIDTH)
-        made.append((strength * means[leaf] + rng.normal(size=(n, WIDTH)) @ turn).astype(np.float32))
-    return lineage[leaf], made
+def pooled(name: str, bank: Any, work: Path) -> features.Features:
+    """Pooled features of one of the two networks, from disk as far as they are there."""
+    network = networks.of(open_scorer(str(SHARED / f"models/{name}-mobilenet-v2"), device="cpu"))
+    return features.collect(network, bank, work / name, {"network": name}, ["pooled"])
+
+
+def noisy(places: int, work: Path, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(n, 6) classes of bird photos, and per place (n, 1024) features: those of both networks, projected at
+    random, with more noise from place to place. The two coarse levels are orders put together."""
+    bank, rng = make(data.read("metadata-csv", SHARED / "data/cub100")), np.random.default_rng(seed)
+    both = np.concatenate([pooled(name, bank, work).of("pooled", 0) for name in REFERENCE], axis=1)
+    both = (both - both.mean(0)) / both.std(0)
+    ranks = np.stack([np.unique(taxa, return_inverse=True)[1] for taxa in bank.lineage.T], axis=1)
+    y, order = np.concatenate([ranks[:, :1] % (2, 4), ranks], axis=1), rng.permutation(len(bank))
+    made = []
+    for noise in np.linspace(0.3, 2, places):
+        turn = rng.normal(size=(both.shape[1], WIDTH)) / both.shape[1] ** 0.5
+        made.append((both @ turn + noise * rng.normal(size=(len(y), WIDTH)))[order].astype(np.float32))
+    return y[order], made
 
 
 def ours(y: np.ndarray, place: np.ndarray, kind: str) -> list[float]:
     """Test accuracy of every level, penalties chosen."""
-    train, held, test = np.split(place, [N_TRAIN, N_TRAIN + N_HELD])
-    classes = torch.from_numpy(y)
-    labels = [
-        (Labels(classes[:N_TRAIN, k], c), Labels(classes[N_TRAIN : N_TRAIN + N_HELD, k], c))
-        for k, c in enumerate(CLASSES)
-    ]
-    found = probes.fit(kind, *(torch.from_numpy(part)[None] for part in (train, held, test)), labels)[0]
-    truth = classes[N_TRAIN + N_HELD :]
+    ends = [N_TRAIN, N_TRAIN + N_HELD]
+    rows = [torch.from_numpy(part)[None] for part in np.split(place, ends)]
+    train, held, truth = (torch.from_numpy(part) for part in np.split(y, ends))
+    counts = (y.max(axis=0) + 1).tolist()
+    labels = [(Labels(train[:, k], c), Labels(held[:, k], c)) for k, c in enumerate(counts)]
+    found = probes.fit(kind, *rows, labels)[0]
     return [float((one.logprob.argmax(1) == truth[:, k]).float().mean()) for k, one in enumerate(found)]
 
 
 def one_c(y: np.ndarray, place: np.ndarray) -> list[float]:
     """The same of scikit-learn at a given C."""
-    return [_logistic(y[:, k], _scaled(place), GIVEN_C, N_TRAIN + N_HELD) for k in range(len(CLASSES))]
+    learned = N_TRAIN + N_HELD
+    return [_logistic(y[:, k], _scaled(place, learned), GIVEN_C, learned) for k in range(y.shape[1])]
 
 
 def chosen_c(y: np.ndarray, place: np.ndarray) -> list[float]:
     """The same of scikit-learn with C chosen on the validation rows."""
-    place, made = _scaled(place), []
-    learned = N_TRAIN + N_HELD
-    for k in range(len(CLASSES)):
+    learned, made = N_TRAIN + N_HELD, []
+    place = _scaled(place, learned)
+    for k in range(y.shape[1]):
         reached = [_logistic(y[:learned, k], place[:learned], c, N_TRAIN) for c in CS]
         made.append(_logistic(y[:, k], place, CS[int(np.argmax(reached))], learned))
     return made
 
 
-def _scaled(place: np.ndarray) -> np.ndarray:
-    learned = place[: N_TRAIN + N_HELD]
-    return (place - learned.mean(0)) / learned.std(0)
+def _scaled(place: np.ndarray, learned: int) -> np.ndarray:
+    spread = place[:learned].std(0)
+    return (place - place[:learned].mean(0)) / np.where(spread > 0, spread, np.inf)
 
 
 def _logistic(y: np.ndarray, x: np.ndarray, c: float, n: int) -> float:
@@ -109,9 +115,9 @@ def _logistic(y: np.ndarray, x: np.ndarray, c: float, n: int) -> float:
     return float((fitted.predict(x[n:]) == y[n:]).mean())
 
 
-def fitting(places: int, compared: int, turns: int) -> dict[str, Any]:
+def fitting(places: int, compared: int, turns: int, work: Path) -> dict[str, Any]:
     """Seconds of all places, and accuracies; scikit-learn on `compared` places, its seconds per place."""
-    y, made = drawn(places)
+    y, made = noisy(places, work)
     seconds: dict[str, list[float]] = {name: [] for name in (*LINEAR, "one_c", "chosen_c")}
     reached: dict[str, list[list[float]]] = {}
     some = np.linspace(0, places - 1, compared).astype(int)
@@ -130,7 +136,7 @@ def fitting(places: int, compared: int, turns: int) -> dict[str, Any]:
     mine = {kind: np.array(reached[kind])[some] for kind in LINEAR}
     return {
         "places": places,
-        "levels": len(CLASSES),
+        "classes": (y.max(axis=0) + 1).tolist(),
         "rows": N_TRAIN + N_HELD,
         "width": WIDTH,
         "sklearn_places": compared,
@@ -216,8 +222,7 @@ def birds(work: Path) -> dict[str, Any]:
     """Four independent probes on pooled features of the two shared networks, and the best path."""
     bank, made = make(data.read("metadata-csv", SHARED / "data/cub100")), {}
     for name, reference in REFERENCE.items():
-        network = networks.of(open_scorer(str(SHARED / f"models/{name}-mobilenet-v2"), device="cpu"))
-        seen = features.collect(network, bank, work / name, {"network": name}, ["pooled"])
+        seen = pooled(name, bank, work)
         split = splits.split(bank)
         wanted = targets(bank, split, ("shuffled", "regrouped"))
         made[name] = {}
@@ -251,12 +256,12 @@ def main() -> None:
     figures = json.loads(args.out.read_text())["figures"] if args.out.exists() else {}
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "birds": lambda: birds(args.work),
-        "fit": lambda: fitting(args.places, args.compared, args.turns),
+        "fit": lambda: fitting(args.places, args.compared, args.turns, args.work),
         "extraction": lambda: extraction(args.images, args.turns),
     }
     for name, part in parts.items():
         if args.only in (None, name):
-            figures[name] = part()
+            figures[name] = part() | {"commit": commit()["hash"], "threads": args.threads}
     record("probing", figures, args.out)
 
 

@@ -15,6 +15,8 @@ from linnet.data.imageset import ImageSet
 from linnet.models import open as opening
 from linnet.models.chat.tiny import save_tiny, train_tokenizer
 from linnet.probe import networks
+from linnet.report import folders
+from linnet.report.sections import probe as probe_section
 from linnet.taxonomy import build, path_table
 
 
@@ -68,6 +70,34 @@ def test_a_study_prints_tables_and_leaves_its_data_and_a_heat_map(planted_model,
     assert {r["labels"] for r in told["readings"]} == {"true", "shuffled", "regrouped"}
     with Image.open(tmp_path / "study" / "heat.png") as heat:
         assert heat.size[1] > 6 * 30
+
+
+def test_trivial_levels_and_unlearned_taxa_are_told(planted_model, planted_bank, tmp_path, capsys):
+    """One order alone, and a species that only test photos show."""
+    one_order = planted_bank.lineage[:, 0] == 0
+    unlearned = (planted_bank.lineage[:, 2] == planted_bank.lineage[0, 2]) & (planted_bank.split == "train")
+    store.save(planted_bank.subset(np.flatnonzero(one_order & ~unlearned)), tmp_path / "part")
+    assert probe(tmp_path, "--no-geometry", bank="part") == 0
+    out = capsys.readouterr().out
+    line = next(line.split() for line in out.splitlines() if line.startswith("vision.1"))
+    assert line[1] == "trivial"
+    assert float(line[2]) > 85
+    assert "no training row has the true species of 6 test rows; they count as wrong" in out
+    told = json.loads((tmp_path / "study" / "probes.json").read_text())
+    assert all(r["full"]["joint"]["level_accuracy"][0] is None for r in told["readings"])
+
+
+def test_a_report_of_a_study_shows_its_heat_map(planted_model, tmp_path):
+    assert probe(tmp_path, "--no-geometry") == 0
+    folder = folders.read(tmp_path / "study")
+    assert folder.run is None  # a study is no unfinished evaluation
+    places, levels, shares = probe_section.grid(folder.probe)
+    assert places == ["pixels", *(f"vision.{k}" for k in range(5))]
+    assert levels == ["order", "family", "species"]
+    assert shares[1][1] > shares[-1][1] > 0.5  # families are lost on the way
+    page = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "study"), "--out", str(page)]) == 0
+    assert "vision.3" in page.read_text(encoding="utf-8")
 
 
 def test_the_same_command_continues_and_another_model_is_refused(

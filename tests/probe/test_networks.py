@@ -1,5 +1,6 @@
 """Networks of every kind give, at every place, what a forward without hooks would show there."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from linnet.probe import features, networks, patching
 from linnet.probe.hooks import collecting
 from linnet.probe.pool import POOLINGS
 from linnet.taxonomy import build, path_table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
+from tiny_models import clip, open_clip_model, siglip
 
 ROWS = [
     "Corvida Corvus corax",
@@ -173,6 +177,24 @@ def test_a_classifier_has_its_blocks_and_what_its_head_reads(photos, tmp_path):
     np.testing.assert_allclose(logits, scorer.logits(items), atol=1e-4)
     seen = features.collect(network, photos, tmp_path / "f", {}, ["pooled"], progress=False)
     np.testing.assert_allclose(seen.of("pooled", 0)[:4], found["pooled"][:, 0], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("make_model", [clip, siglip, open_clip_model])
+def test_a_dual_encoder_has_its_blocks_and_the_shared_space(make_model, photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
+    network = networks.of(open_scorer(str(make_model(tmp_path / "model")), device="cpu"))
+    names = [place.name for place in network.places()]
+    assert (names[0], names[-1]) == ("vision.0", "embedding")
+    network.prepare(photos)
+    items = [network.load(image) for image in opened(photos, range(4))]
+    found = features.forward(network, items, np.arange(4), names, ("mean",))
+    assert all(np.isfinite(vectors).all() and vectors.std() > 0 for vectors in found.values())
+    with torch.inference_mode():
+        expected = network.towers.image(
+            network.towers.preprocess.collate(items, torch.device("cpu"), torch.float32)
+        )
+    unit = torch.nn.functional.normalize(torch.from_numpy(found["embedding"][:, 0]), dim=1)
+    torch.testing.assert_close(unit, torch.nn.functional.normalize(expected, dim=1), atol=1e-4, rtol=1e-4)
 
 
 def test_shuffled_weights_are_the_same_numbers_elsewhere():

@@ -30,20 +30,22 @@ def test_the_lost_level_is_found_where_it_is_lost(kind, seen, planted_bank, spli
         assert (found[:3, 1] - found[3:, 1].max() > 0.05).all()
 
 
-def test_each_level_is_found_in_its_own_directions(planted_bank, split, tmp_path):
+@pytest.mark.parametrize("kind", ["lda", "ridge"])
+def test_each_level_is_found_in_its_own_directions(kind, planted_bank, split, tmp_path):
     """With noise in which leaves cannot be told, the drop is at the level that was taken away, for each."""
     drops = []
     for lost in range(3):
         net = probe_cases.Planted(planted_bank.taxonomy, planted_bank.lineage, lost, noise=2.0)
         names = [place.name for place in net.places()]
         seen = features.collect(net, planted_bank, tmp_path / str(lost), {}, names, progress=False)
-        found = accuracies(seen, planted_bank, split)["true"]
+        found = accuracies(seen, planted_bank, split, kind)["true"]
         drops.append(found[:3].mean(0) - found[3:].mean(0))
     assert (np.argmax(drops, axis=1) == [0, 1, 2]).all(), np.round(drops, 2)
 
 
-def test_controls_stay_at_chance(seen, planted_bank, split):
-    found = accuracies(seen, planted_bank, split, controls=("shuffled",))["shuffled"]
+@pytest.mark.parametrize("kind", ["lda", "ridge"])
+def test_controls_stay_at_chance(kind, seen, planted_bank, split):
+    found = accuracies(seen, planted_bank, split, kind, controls=("shuffled",))["shuffled"]
     chance = np.array([1 / 2, 1 / 6, 1 / 24])
     error = np.sqrt(chance * (1 - chance) / len(split.test))
     assert (np.abs(found - chance) < 5 * error + 0.02).all(), np.round(found, 2)

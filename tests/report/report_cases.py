@@ -82,8 +82,13 @@ def make_training(folder, finished=True):
 
 
 def make_probe(folder):
-    """A probe folder in the plain form."""
+    """What the report reads of a probe folder."""
     folder.mkdir()
-    told = {"places": ["pixels", "tower", "answer"], "levels": ["order", "species"]}
-    (folder / "probe.json").write_text(json.dumps(told | {"accuracy": [[0.3, 0.1], [0.9, 0.8], [0.7, 0.2]]}))
+    found = {"pixels": [0.3, 0.1], "tower": [0.9, None], "answer": [0.7, 0.2]}
+    readings = [
+        {"place": place, "labels": "true", "full": {"independent": {"level_accuracy": shares}}}
+        for place, shares in found.items()
+    ]
+    told = {"levels": ["order", "species"], "readings": readings}
+    (folder / "probes.json").write_text(json.dumps(told))
     return folder

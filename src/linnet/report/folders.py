@@ -16,7 +16,7 @@ from linnet.evaluate import run_folder
 from linnet.evaluate.run_folder import Run
 from linnet.models.base import State
 
-EVALUATION, TRAINING, PROBE, FIGURES = "run.json", "train.json", "probe.json", "metrics.json"
+EVALUATION, TRAINING, PROBE, FIGURES = "run.json", "train.json", "probes.json", "metrics.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def read(path: Path, name: str | None = None) -> Folder:
             "probe wrote"
         )
     folder = Folder(path, name or path.resolve().name)
-    if EVALUATION in there:
+    if EVALUATION in there and PROBE not in there:  # a probe notes what it is of in run.json too
         folder = _evaluated(folder)
     if TRAINING in there:
         folder = replace(folder, training=_training(path))

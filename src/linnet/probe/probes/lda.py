@@ -53,12 +53,12 @@ def scores(
             rows = x[mask]
             rows = rows - rows.mean(0)
             wide = rows.shape[1] > len(rows)
-            kept[key] = (rows, *principal(rows, rows @ rows.T if wide else rows.T @ rows), x[mask].mean(0))
-        rows, directions, variances, centre = kept[key]
+            directions, variances = principal(rows, rows @ rows.T if wide else rows.T @ rows)
+            kept[key] = (rows, directions, variances, (seen - x[mask].mean(0)) @ directions)
+        rows, directions, variances, turned = kept[key]
         member = torch.nn.functional.one_hot(one.y[mask], one.n_classes).to(x.dtype)
         share = member.mean(0)
         means = (member.T @ rows / member.sum(0).clamp(min=1)[:, None]) @ directions
-        turned = (seen - centre) @ directions
         made.append(torch.stack([_posterior(turned, means, share, variances + p) for p in wanted]))
     return made
 

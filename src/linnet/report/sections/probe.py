@@ -34,13 +34,9 @@ def _map(name: str, places: Sequence[str], levels: Sequence[str], accuracy: Any)
 def grid(told: dict[str, Any]) -> tuple[list[str], list[str], list[list[float | None]]] | None:
     """Places, levels and accuracies; None where the file has no such thing.
 
-    Read are `places`, `levels` and `accuracy` (a row per place), or `levels` and `readings`, each with a
-    place and the accuracies of its levels; of these the true labels, the model's own weights and the
-    first kind of probe.
+    Of the readings those of the true labels, the model's own weights and the first kind of probe.
     """
     levels = told.get("levels")
-    if levels and told.get("places") and told.get("accuracy"):
-        return told["places"], levels, told["accuracy"]
     rows = [row for row in told.get("readings", []) if _is_main(row, told["readings"][0])]
     known = [(row["place"], of) for row in rows if (of := _accuracies(row)) is not None]
     return ([place for place, _ in known], levels, [of for _, of in known]) if levels and known else None
@@ -52,7 +48,5 @@ def _is_main(row: dict[str, Any], first: dict[str, Any]) -> bool:
 
 
 def _accuracies(row: dict[str, Any]) -> list[float | None] | None:
-    if "accuracy" in row:
-        return list(row["accuracy"])
     found = row.get("full", {}).get("independent", {}).get("level_accuracy")
     return None if found is None else list(found)
