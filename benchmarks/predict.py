@@ -37,10 +37,9 @@ def main() -> None:
         "birds, other classes kept": partial(birds, "keep"),
         "critters": lambda: critters(args.demo),
     }
-    parser.add_argument("--only", choices=list(sets))
+    parser.add_argument("--only", nargs="+", choices=list(sets), default=list(sets))
     args = parser.parse_args()
-    names = [args.only] if args.only else list(sets)
-    record("predict", {name: study(sets[name]()) for name in names}, args.out)
+    record("predict", {name: study(sets[name]()) for name in args.only}, args.out)
 
 
 def study(scores: Scores) -> dict:

@@ -42,6 +42,13 @@ def work_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="look at all photos again")
 
 
+def check_work(args: argparse.Namespace) -> None:
+    """Raise UsageError for numbers that photos cannot be read by."""
+    for name, value in (("batch-size", args.batch_size), ("workers", workers_of(args))):
+        if value < 1:
+            raise UsageError(f"--{name} is {value}; give 1 or more")
+
+
 def stop_arguments(parser: argparse.ArgumentParser) -> None:
     """Where answers stop."""
     add = parser.add_argument_group("where answers stop").add_argument
@@ -62,7 +69,7 @@ def predictor_of(args: argparse.Namespace, taxonomy: Taxonomy) -> Predictor:
     from linnet.predict.predictor import ASK, Predictor
 
     if args.ask not in ASK:
-        raise UsageError(unknown("way", args.ask, "--ask", ASK))
+        raise UsageError(unknown("value", args.ask, "--ask", ASK))
     for name, least in (("beam", 1), ("group", 2)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name} is {getattr(args, name)}; give {least} or more")
