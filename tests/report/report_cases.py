@@ -81,9 +81,17 @@ def make_training(folder, finished=True):
     return folder
 
 
-def make_probe(folder):
-    """A probe folder in the plain form."""
+def make_probe(folder, finished=True):
+    """A probe folder as far as the report reads it: its run.json is no evaluation's."""
     folder.mkdir()
-    told = {"places": ["pixels", "tower", "answer"], "levels": ["order", "species"]}
-    (folder / "probe.json").write_text(json.dumps(told | {"accuracy": [[0.3, 0.1], [0.9, 0.8], [0.7, 0.2]]}))
+    about = {"fingerprint": {"model": {"model": "chat"}, "places": ["pixels"]}, "sessions": []}
+    (folder / "run.json").write_text(json.dumps(about))
+    accuracy = {"pixels": [0.3, 0.1], "tower": [0.9, 0.8], "answer": [0.7, None]}
+    readings = [
+        {"place": place, "labels": "true", "full": {"independent": {"level_accuracy": levels}}}
+        for place, levels in accuracy.items()
+    ]
+    if finished:
+        told = {"levels": ["order", "species"], "readings": readings}
+        (folder / "probes.json").write_text(json.dumps(told))
     return folder

@@ -55,15 +55,15 @@ def test_wrong_options_end_with_two(runs, tmp_path, wrong):
 
 def test_a_folder_that_is_no_run_is_named(tmp_path, capsys):
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "x.html")]) == 1
-    assert f"{tmp_path} holds none of run.json, train.json, probe.json" in capsys.readouterr().err
+    assert f"{tmp_path} holds none of run.json, train.json, probes.json" in capsys.readouterr().err
     assert main(["report", str(tmp_path / "gone"), "--out", str(tmp_path / "x.html")]) == 1
     assert "is no folder" in capsys.readouterr().err
 
 
 def test_a_torn_run_says_which_file(tmp_path, capsys):
-    (tmp_path / "probe.json").write_text('{"places": [')
+    (tmp_path / "probes.json").write_text('{"places": [')
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "x.html")]) == 1
-    assert "probe.json cannot be read" in capsys.readouterr().err
+    assert "probes.json cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("out", ["folder", "file/x.html"])
