@@ -40,14 +40,18 @@ class Scores:
     novel: np.ndarray
 
 
-def birds() -> Scores:
-    """All shared CUB photos and the bird classifier, which has classes for 86 of the 100 species."""
+def birds(unmapped: str = "drop") -> Scores:
+    """All shared CUB photos and the bird classifier, which has classes for 86 of the 100 species.
+
+    unmapped: what becomes of the probability of its 879 other classes.
+    """
     images = data.read("metadata-csv", SHARED / "data/cub100")
     model = SHARED / "models/bird-mobilenet-v2"
-    scorer = open_scorer(str(model), labels=SHARED / "data/cub100/bird_label_map.csv", device="cpu")
+    labels = SHARED / "data/cub100/bird_label_map.csv"
+    scorer = open_scorer(str(model), labels=labels, unmapped=unmapped, device="cpu")
     scorer.prepare_leaves(images.taxonomy)
     photos = (partial(open_photo, images.root / name, str(name), "") for name in images.image)
-    logprob = _kept("birds", scorer, photos, len(images))
+    logprob = _kept("birds" if unmapped == "drop" else f"birds-{unmapped}", scorer, photos, len(images))
     named = np.isfinite(logprob).any(axis=0)
     covered = np.isin(images.taxon, images.taxonomy.leaves[named])
     return Scores(images.taxonomy, logprob, images.taxon, ~covered)

@@ -8,6 +8,7 @@ risk against coverage of each rule. Scores are kept in runs/predict and computed
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo", help="folder that linnet demo wrote")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/predict.json")
-    parser.add_argument("--only", choices=("birds", "critters"))
+    sets = {
+        "birds": birds,
+        "birds, other classes kept": partial(birds, "keep"),
+        "critters": lambda: critters(args.demo),
+    }
+    parser.add_argument("--only", nargs="+", choices=list(sets), default=list(sets))
     args = parser.parse_args()
-    sets = {"birds": birds, "critters": lambda: critters(args.demo)}
-    names = [args.only] if args.only else list(sets)
-    record("predict", {name: study(sets[name]()) for name in names}, args.out)
+    record("predict", {name: study(sets[name]()) for name in args.only}, args.out)
 
 
 def study(scores: Scores) -> dict:
@@ -77,15 +81,20 @@ def guarantee(chains: Chains, truth: np.ndarray) -> list[dict]:
         found: dict[tuple, list] = {}
         for split in range(SPLITS):
             order = np.random.default_rng((n, split)).permutation(len(chains))
-            one(chains, truth, order[:n], order[n : n + N_NEW], found)
+            one(chains, truth, split, order[:n], order[n : n + N_NEW], found)
         rows += [summary(n, *key, values) for key, values in found.items()]
     return rows
 
 
-def one(chains: Chains, truth: np.ndarray, known: np.ndarray, new: np.ndarray, found: dict) -> None:
-    """Add one calibration's figures to `found`, by risk and rule."""
+def one(
+    chains: Chains, truth: np.ndarray, split: int, known: np.ndarray, new: np.ndarray, found: dict
+) -> None:
+    """Add one calibration's figures to `found`, by risk and rule.
+
+    The ids draw the photos of the temperatures; were they the same in all splits, so would their luck be.
+    """
     past, told = chains.subset(known), truth[known]
-    ids = [str(row) for row in known]
+    ids = [f"{split} {row}" for row in known]
     plain = calibration.fit(past, told, ids, {})
     scaled = calibration.fit(past, told, ids, {}, scale=True)
     fresh = chains.subset(new)
@@ -176,14 +185,19 @@ def strangers(chains: Chains, scores: Scores, rows: np.ndarray, stop: Stop) -> d
 
 
 def curves(chains: Chains, truth: np.ndarray) -> dict[str, dict]:
-    """Area under risk over coverage of each rule with its value swept, and some points of the curve."""
+    """Area under risk over coverage of each rule with its value swept, and some points of the curve.
+
+    Darts never answers as deep as climbing can, so areas are up to the coverage that all rules reach.
+    """
     cool = temperature.apply(chains, temperature.fit(*_half(chains, truth, 0)))
     rest = np.arange(len(chains)) % 2 == 1
-    found = {}
-    for name, one_of in (("", chains), (" with temperatures", cool)):
-        for rule in stopping.names():
-            found[rule + name] = sweep(one_of.subset(rest), truth[rest], rule)
-    return found
+    swept = {
+        rule + name: sweep(one_of.subset(rest), truth[rest], rule)
+        for name, one_of in (("", chains), (" with temperatures", cool))
+        for rule in stopping.names()
+    }
+    reach = min(float(points[-1, 0]) for points in swept.values())
+    return {name: curve_of(points, reach) for name, points in swept.items()}
 
 
 def _half(chains: Chains, truth: np.ndarray, which: int) -> tuple[Chains, np.ndarray]:
@@ -191,24 +205,32 @@ def _half(chains: Chains, truth: np.ndarray, which: int) -> tuple[Chains, np.nda
     return chains.subset(keep), truth[keep]
 
 
-def sweep(chains: Chains, truth: np.ndarray, rule: str) -> dict:
+def sweep(chains: Chains, truth: np.ndarray, rule: str) -> np.ndarray:
+    """(m, 2) coverage and risk from the root down."""
     module = stopping.rule(rule)
     critical = module.critical(chains, truth)
     finite = critical[np.isfinite(critical)]
     chances = np.quantile(chains.chance, np.linspace(0, 1, 200))
     values = chances if rule == "climbing" else np.geomspace(1e-3, max(finite.max(), 1.0) * 10, 200)
-    points = []
+    points = [(0.0, 0.0)]
     for value in [*values[::-1], -1.0 if rule == "climbing" else 0.0]:
         stopped = module.stop(chains, value)
         held = figures(chains, stopped, truth)["contains"]
         points.append((coverage(chains.taxonomy, stopped).mean(), 1 - held))
-    reach, risk = np.array([(0.0, 0.0), *points]).T
-    area = float((np.diff(reach) * (risk[1:] + risk[:-1]) / 2).sum())
-    shown = np.linspace(0, len(points), 12).astype(int)
+    return np.array(points)
+
+
+def curve_of(points: np.ndarray, reach: float) -> dict:
+    """The area up to a coverage, and twelve points of the whole curve."""
+    coverages, risks = points.T
+    at = np.append(coverages[coverages < reach], reach)
+    risk = np.interp(at, coverages, risks)
+    shown = np.linspace(0, len(points) - 1, 12).astype(int)
     return {
-        "haurc": round(area, 5),
-        "coverage": reach[shown].round(4).tolist(),
-        "risk": risk[shown].round(4).tolist(),
+        "haurc": round(float((np.diff(at) * (risk[1:] + risk[:-1]) / 2).sum()), 5),
+        "up_to_coverage": round(reach, 4),
+        "coverage": coverages[shown].round(4).tolist(),
+        "risk": risks[shown].round(4).tolist(),
     }
 
 

@@ -1,14 +1,15 @@
 """Walking down the tree against asking about all leaves at once: python benchmarks/predict_descent.py
 
-The demo's chat model on its drawn photos (names scored openly), and the bird classifier on the shared CUB
-photos as if it could answer questions of up to 26 options only: beams of 1, 3 and 8, accuracy, questions,
-options and encodings per photo.
+The demo's chat model on its drawn photos (names scored openly), the same after being taught the tree
+(--taught), and the bird classifier on the shared CUB photos as if it could answer questions of up to 26
+options only: beams of 1, 3 and 8, accuracy, questions, options and encodings per photo.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from linnet.models.base import Scored, pick_options
 from linnet.models.open import open_scorer
 from linnet.predict.asking import Asker
 from linnet.predict.chains import Chains
-from linnet.predict.descent import among, descend
+from linnet.predict.descent import at_once, descend
 from linnet.taxonomy import Taxonomy
 from linnet.taxonomy.rollup import roll_up
 
@@ -54,13 +55,16 @@ class Examiner:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo", help="folder that linnet demo wrote")
+    parser.add_argument("--taught", type=Path, help="its chat model after linnet train, see docs/predict.md")
     parser.add_argument("--photos", type=int, default=10_000, help="most photos of each set")
-    parser.add_argument("--only", choices=("birds", "critters"))
+    parser.add_argument("--only", choices=("birds", "critters", "taught"))
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/predict_descent.json")
     args = parser.parse_args()
-    studies = {"birds": of_birds, "critters": of_critters}
+    studies = {"birds": partial(of_birds, args), "critters": partial(of_critters, args, args.demo / "chat")}
+    if args.taught:
+        studies["taught"] = partial(of_critters, args, args.taught)
     wanted = [args.only] if args.only else list(studies)
-    record("predict_descent", {name: studies[name](args) for name in wanted}, args.out)
+    record("predict_descent", {name: studies[name]() for name in wanted}, args.out)
 
 
 def of_birds(args: argparse.Namespace) -> dict:
@@ -71,11 +75,11 @@ def of_birds(args: argparse.Namespace) -> dict:
     return compare(scores.taxonomy, examiner, rows.tolist(), scores.truth[rows])
 
 
-def of_critters(args: argparse.Namespace) -> dict:
-    """The demo's test photos and its chat model."""
+def of_critters(args: argparse.Namespace, model: Path) -> dict:
+    """The demo's test photos and a chat model."""
     images = data.read("metadata-csv", args.demo / "photos").of_split("test")
     images = images.subset(np.linspace(0, len(images) - 1, min(args.photos, len(images))).astype(int))
-    scorer = open_scorer(str(args.demo / "chat"), answer_format="open", device="cpu")
+    scorer = open_scorer(str(model), answer_format="open", device="cpu")
     items = [scorer.load(open_photo(images.root / name, str(name), "")) for name in images.image]
     return compare(images.taxonomy, scorer, items, images.taxon)
 
@@ -91,20 +95,14 @@ def compare(taxonomy: Taxonomy, scorer: Any, items: list, truth: np.ndarray) -> 
 
 def timed(taxonomy: Taxonomy, scorer: Any, items: list, truth: np.ndarray, beam: int | None) -> dict:
     asker = Asker(taxonomy, scorer, GROUP)
-    asker.prepare()
+    asker.prepare(leaves=beam is None)
     start, chains = time.process_time(), []
     for at in tqdm(range(0, len(items), BATCH), desc=f"beam {beam}", unit="batch"):
         some = items[at : at + BATCH]
-        chains.append(descend(asker, some, beam, GROUP).taxon if beam else at_once(asker, some))
+        made = descend(asker, some, beam, GROUP) if beam else at_once(asker, some, GROUP)
+        chains.append(made.taxon)
     seconds, path = time.process_time() - start, np.concatenate(chains)
     return {**figures(taxonomy, path, truth), **cost(asker, len(items), seconds)}
-
-
-def at_once(asker: Asker, items: list) -> np.ndarray:
-    """Paths of the best leaf of one question about all leaves, in groups where there are more than GROUP."""
-    leaves = asker.taxonomy.leaves
-    said = among(lambda sets: asker.ask(items, sets), [[leaves]] * len(items), GROUP, asker.compare)
-    return asker.taxonomy.ancestors[[leaves[scores.argmax()] for (scores,) in said]]
 
 
 def figures(taxonomy: Taxonomy, path: np.ndarray, truth: np.ndarray) -> dict:

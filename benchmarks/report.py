@@ -99,7 +99,7 @@ def seconds(runs: list[Path], out: Path, times: int) -> dict[str, Any]:
 
 def opened(page: Path) -> dict[str, Any] | None:
     """Seconds until the page has drawn itself, and after a click in the icicle; None without a browser."""
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "report"))
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
     import browser
 
     if browser.missing():

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from predict_fakes import PATHS, Leaves, draw
+from PIL import Image
+from predict_fakes import PATHS, Leaves, draw, png_head
 
 from linnet.cli import main
 from linnet.models import open as opening
@@ -234,6 +236,58 @@ def test_an_output_that_cannot_be_written(place, capsys):
     assert refusal(place, capsys, out="file/out.csv") == (
         "linnet predict: cannot write 'DIR/file/out.csv' (Not a directory); give another --out"
     )
+
+
+def test_an_output_that_is_a_folder_is_refused_before_any_photo_is_seen(place, capsys, scorers):
+    (place / "out.csv").mkdir()
+    assert refusal(place, capsys) == (
+        "linnet predict: 'DIR/out.csv' is a folder; give a file to write with --out"
+    )
+    assert scorers[0].seen == 0
+    (place / "c.json").mkdir()
+    assert calibrate(place) == 1
+    assert "is a folder" in capsys.readouterr().err
+
+
+def test_photos_that_cannot_be_opened_are_all_listed(place, capsys):
+    (place / "photos" / "huge.png").write_bytes(png_head(30_000, 30_000))
+    whole = (place / "photos" / "photo0.png").read_bytes()
+    Image.open(BytesIO(whole)).resize((300, 300)).save(place / "torn.jpg")
+    (place / "photos" / "torn.jpg").write_bytes((place / "torn.jpg").read_bytes()[:700])
+    assert predict(place, "--stop", "leaf") == 0
+    assert "3 could not be read" in capsys.readouterr().out
+    problems = {Path(row["file_name"]).name: row["problem"] for row in rows_of(place / "out.csv")}
+    assert len(problems) == 9
+    assert "exceeds limit" in problems["huge.png"]
+    assert "truncated" in problems["torn.jpg"]
+    listed = rows_of(place / "out.csv.run" / "unreadable.csv")
+    assert sorted(Path(row["photo"]).name for row in listed) == ["huge.png", "torn.jpg", "torn.png"]
+
+
+def test_a_table_without_a_column_of_paths(place, capsys):
+    (place / "photos.csv").write_text("id,where\n1,a.png\n")
+    assert refusal(place, capsys, photos="photos.csv").startswith(
+        "linnet predict: DIR/photos.csv has no column file_name (or filePath,"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--batch-size", "0"], "--batch-size is 0; give 1 or more"),
+        (["--workers", "-1"], "--workers is -1; give 1 or more"),
+        (["--detector-confidence", "2"], "--detector-confidence is 2; give a number from 0 to 1"),
+        (["--ask", "twice"], "unknown value 'twice' in --ask; values: tree, leaves"),
+    ],
+)
+def test_numbers_that_cannot_be(place, capsys, options, said):
+    assert said in refusal(place, capsys, *options, code=2)
+
+
+def test_a_port_that_is_none(place, capsys):
+    command = ["serve", "--model", "m", "--taxonomy", str(place / "tree.csv"), "--port", "99999"]
+    assert main(command) == 2
+    assert "--port is 99999; give a number from 0 to 65535" in capsys.readouterr().err
 
 
 def test_unknown_suffix_and_rule(place, capsys):

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from predict_fakes import Named, Short
 from strategies import taxonomies
 
-from linnet.predict.asking import Asker
+from linnet.predict.asking import Asker, level_of
 from linnet.predict.chains import of_leaf_logprob
-from linnet.predict.descent import among, descend
+from linnet.predict.descent import among, at_once, descend
 from linnet.taxonomy import build, path_table
 from linnet.taxonomy.tree import ROOT
 
@@ -37,6 +37,35 @@ def test_a_wide_beam_finds_the_best_leaf_and_its_probability(taxonomy, seed):
     whole = of_leaf_logprob(taxonomy, np.log(chance))
     np.testing.assert_array_equal(made.taxon[:, -1], whole.taxon[:, -1])
     np.testing.assert_allclose(made.chance, whole.chance, atol=1e-5)
+
+
+@given(taxonomies(), st.integers(0, 2**32 - 1))
+def test_all_leaves_at_once_are_the_leaves_summed_up(taxonomy, seed):
+    chance = chances(taxonomy, 3, seed)
+    n = len(taxonomy.leaves)
+    made = at_once(Asker(taxonomy, Short(taxonomy, chance, most=n), n), range(3), n)
+    whole = of_leaf_logprob(taxonomy, np.log(chance))
+    np.testing.assert_array_equal(made.taxon, whole.taxon)
+    np.testing.assert_allclose(made.chance, whole.chance, atol=1e-5)
+
+
+def test_all_leaves_in_groups_find_the_same_leaf():
+    tree = wide(30)
+    chance = chances(tree, 4, 3)
+    scorer = Short(tree, chance, most=8)
+    asker = Asker(tree, scorer, 8)
+    made = at_once(asker, range(4), 8)
+    assert scorer.largest <= 8
+    assert asker.counts.questions == 4 * (4 + 1)  # 32 leaves in four groups and their best
+    np.testing.assert_array_equal(made.taxon[:, -1], tree.leaves[chance.argmax(axis=1)])
+
+
+def test_a_question_about_taxa_of_several_levels_asks_for_the_deepest():
+    tree = build(path_table([["A", ""], ["B", "b1"], ["B", "b2"]]), name="ragged")[0]
+    assert level_of(tree, tree.leaves) == 1
+    chance = chances(tree, 2, 0)
+    made = at_once(Asker(tree, Short(tree, chance), 26), range(2), 26)
+    np.testing.assert_array_equal(made.taxon[:, -1], tree.leaves[chance.argmax(axis=1)])
 
 
 @given(taxonomies(), st.integers(0, 2**32 - 1), st.sampled_from([1, 3]))
@@ -77,14 +106,26 @@ def test_no_question_has_more_options_than_the_group(n):
     assert tree.is_leaf[made.taxon[:, -1]].all()
 
 
-def test_a_tournament_is_a_distribution_and_its_winner_the_best():
+@pytest.mark.parametrize("group", [2, 6, 26])
+def test_a_tournament_is_exact_where_odds_do_not_depend_on_the_other_options(group):
     tree = wide(20)
     scorer = Short(tree, chances(tree, 1, 2))
-    asker = Asker(tree, scorer, 6)
+    asker = Asker(tree, scorer, group)
     taxa = tree.children(tree.find("A")[0])
-    ((said,),) = among(lambda sets: asker.ask([0], sets), [[taxa]], 6, False)
+    ((said,),) = among(lambda sets: asker.ask([0], sets), [[taxa]], group, False)
+    exact = scorer.under[0, taxa]
+    np.testing.assert_allclose(said, exact - np.log(np.exp(exact).sum()), atol=1e-5)
+
+
+def test_a_group_without_an_answer_has_no_probability():
+    tree = wide(20)
+    scorer = Short(tree, chances(tree, 1, 2))
+    taxa = tree.children(tree.find("A")[0])
+    scorer.under[:, taxa[:5]] = np.nan
+    asker = Asker(tree, scorer, 5)
+    ((said,),) = among(lambda sets: asker.ask([0], sets), [[taxa]], 5, False)
+    assert np.isneginf(said[:5]).all()
     assert np.exp(said).sum() == pytest.approx(1)
-    assert taxa[said.argmax()] == taxa[scorer.under[0, taxa].argmax()]
 
 
 def test_scores_that_compare_are_normalised_over_all_groups():

@@ -1,13 +1,11 @@
 """Files, folders, globs, tables and detector files become photos; what is not there is said."""
 
 import json
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from predict_fakes import colour, draw
+from predict_fakes import colour, draw, png_head
 
 from linnet.errors import LinnetError
 from linnet.evaluate.images import UnreadableError
@@ -134,18 +132,6 @@ def test_pictures_that_cannot_be_read(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     assert unreadable(tmp_path / "text.jpg") == "photo 'x' is not an image"
     assert unreadable(Path(tmp_path / "gone.jpg")) == f"photo 'x' is missing in {tmp_path}"
-
-
-def png_head(width, height):
-    """A PNG that says its size and holds next to nothing: saving 900 million pixels takes seconds."""
-
-    def chunk(kind, content):
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    size = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):

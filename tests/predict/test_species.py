@@ -73,3 +73,9 @@ def test_lists_are_text_or_tables(tmp_path):
         names_in(tmp_path / "c.csv")
     with pytest.raises(LinnetError, match="there is no such file"):
         names_in(tmp_path / "gone.txt")
+
+
+def test_a_list_of_another_encoding_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_bytes("Bläßgans\n".encode("latin-1"))
+    with pytest.raises(LinnetError, match=r"list\.txt' is no UTF-8 text \(byte 2\); save it as UTF-8"):
+        names_in(tmp_path / "list.txt")

@@ -81,14 +81,17 @@ def make_training(folder, finished=True):
     return folder
 
 
-def make_probe(folder):
-    """What the report reads of a probe folder."""
+def make_probe(folder, finished=True):
+    """A probe folder as far as the report reads it: its run.json is no evaluation's."""
     folder.mkdir()
-    found = {"pixels": [0.3, 0.1], "tower": [0.9, None], "answer": [0.7, 0.2]}
+    about = {"fingerprint": {"model": {"model": "chat"}, "places": ["pixels"]}, "sessions": []}
+    (folder / "run.json").write_text(json.dumps(about))
+    accuracy = {"pixels": [0.3, 0.1], "tower": [0.9, 0.8], "answer": [0.7, None]}
     readings = [
-        {"place": place, "labels": "true", "full": {"independent": {"level_accuracy": shares}}}
-        for place, shares in found.items()
+        {"place": place, "labels": "true", "full": {"independent": {"level_accuracy": levels}}}
+        for place, levels in accuracy.items()
     ]
-    told = {"levels": ["order", "species"], "readings": readings}
-    (folder / "probes.json").write_text(json.dumps(told))
+    if finished:
+        told = {"levels": ["order", "species"], "readings": readings}
+        (folder / "probes.json").write_text(json.dumps(told))
     return folder

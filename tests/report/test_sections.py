@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report_cases import make_probe
 
+from linnet.errors import LinnetError
 from linnet.evaluate.scores import decode
 from linnet.evaluate.summary import summarise
 from linnet.models.base import State
@@ -139,12 +141,19 @@ def test_wordings_stand_apart(both):
     assert rows[0][1:] == rows[2][1:] != rows[1][1:]  # the second wording turns the scores round
 
 
-def test_true_labels_of_a_probe_are_read():
+def test_probes_are_read_of_the_true_labels_only():
     reading = {"place": "a", "labels": "true", "full": {"independent": {"level_accuracy": [0.5]}}}
     other = reading | {"labels": "shuffled", "place": "b"}
-    told = {"levels": ["order"], "readings": [reading, other]}
-    assert probe.grid(told) == (["a"], ["order"], [[0.5]])
+    assert probe.grid({"levels": ["order"], "readings": [reading, other]}) == (["a"], ["order"], [[0.5]])
     assert probe.grid({"something": 1}) is None
+
+
+def test_the_run_of_a_probe_is_no_evaluation(tmp_path):
+    seen = view.read([make_probe(tmp_path / "probed")])
+    assert not seen.notes
+    assert seen.folders[0].run is None
+    with pytest.raises(LinnetError, match=r"has no probes\.json yet; the same linnet probe finishes it"):
+        view.read([make_probe(tmp_path / "begun", finished=False)])
 
 
 def test_what_has_nothing_to_say_is_named(runs):

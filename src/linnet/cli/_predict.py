@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linnet.cli._model import chat_arguments, model_arguments, model_options
-from linnet.errors import UsageError
+from linnet.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from linnet.predict.predictions import Stop
@@ -27,6 +27,7 @@ def predictor_arguments(parser: argparse.ArgumentParser, taxonomy_needed: bool =
     add("--taxonomy", required=taxonomy_needed, type=Path, metavar="T", help=tree)
     add("--clade", metavar="NAME", help="only what lies below this taxon, a name or a path 'A > B'")
     add("--species", type=Path, metavar="LIST", help="only these taxa: a text file or table of names")
+    add("--ask", default="tree", metavar="WAY", help="of models that are asked: tree (default) or leaves")
     add("--beam", type=int, default=3, metavar="N", help="of models that are asked: open paths (default: 3)")
     add("--group", type=int, default=26, metavar="N", help="of models that are asked: options (default: 26)")
     model_arguments(parser.add_argument_group("model"))
@@ -39,6 +40,13 @@ def work_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, default=32, metavar="N", help="photos scored at a time (default: 32)")
     add("--workers", type=int, metavar="N", help="threads that read photos (default: the cores, up to 8)")
     add("--overwrite", action="store_true", help="look at all photos again")
+
+
+def check_work(args: argparse.Namespace) -> None:
+    """Raise UsageError for numbers that photos cannot be read by."""
+    for name, value in (("batch-size", args.batch_size), ("workers", workers_of(args))):
+        if value < 1:
+            raise UsageError(f"--{name} is {value}; give 1 or more")
 
 
 def stop_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,12 +66,16 @@ def workers_of(args: argparse.Namespace) -> int:
 def predictor_of(args: argparse.Namespace, taxonomy: Taxonomy) -> Predictor:
     """The model on the taxa that were asked for; names that are not known are told on standard error."""
     from linnet.models.open import open_scorer
-    from linnet.predict.predictor import Predictor
+    from linnet.predict.predictor import ASK, Predictor
 
+    if args.ask not in ASK:
+        raise UsageError(unknown("value", args.ask, "--ask", ASK))
     for name, least in (("beam", 1), ("group", 2)):
         if getattr(args, name) < least:
             raise UsageError(f"--{name} is {getattr(args, name)}; give {least} or more")
-    return Predictor(open_scorer(args.model, **model_options(args)), taxonomy, args.beam, args.group)
+    return Predictor(
+        open_scorer(args.model, **model_options(args)), taxonomy, args.beam, args.group, args.ask
+    )
 
 
 def chosen_part(args: argparse.Namespace, taxonomy: Taxonomy) -> Taxonomy:
@@ -87,7 +99,6 @@ def chosen_part(args: argparse.Namespace, taxonomy: Taxonomy) -> Taxonomy:
 
 def check_stop(args: argparse.Namespace) -> None:
     """Raise UsageError for options of stopping that do not go together, before anything is loaded."""
-    from linnet.errors import unknown
     from linnet.predict.calibration import refuse_risk
     from linnet.predict.predictions import STOPS
 

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from linnet.predict.photos import Photo
     from linnet.taxonomy.part import deepest_in
 
+    _predict.check_work(args)
     images = _images(args)
     taxonomy = _predict.chosen_part(args, images.taxonomy)
     predictor = _predict.predictor_of(args, taxonomy)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linnet.cli import _predict
+from linnet.errors import UsageError
 
 if TYPE_CHECKING:
     from linnet.predict.photos import Photo
@@ -49,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
     from linnet.predict.photos import gather
     from linnet.taxonomy import files
 
+    _predict.check_work(args)
     _predict.check_stop(args)
+    if not 0 <= args.detector_confidence <= 1:
+        raise UsageError(f"--detector-confidence is {args.detector_confidence:g}; give a number from 0 to 1")
     writer = formats.chosen(args.out, args.format)
     photos = gather(args.photos, args.image_root, args.detector_confidence)
     taxonomy = _predict.chosen_part(args, files.read(args.taxonomy))

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     for name in ("max_megabytes", "max_megapixels"):
         if getattr(args, name) <= 0:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(args, name):g}; give a number above 0")
+    if not 0 <= args.port < 1 << 16:
+        raise UsageError(f"--port is {args.port}; give a number from 0 to 65535")
     taxonomy = _predict.chosen_part(args, files.read(args.taxonomy))
     predictor = _predict.predictor_of(args, taxonomy)
     stop = _predict.stop_of(args, predictor)

@@ -44,10 +44,14 @@ class Asker:
         self.by_name = isinstance(self.scorer, NameScorer)
         self.compare = self.by_name and bool(getattr(self.scorer, "names_compare", False))
 
-    def prepare(self) -> dict[str, Any]:
-        """Let the scorer see the largest question there will be; returns its report."""
-        widest = max([ROOT, *range(len(self.taxonomy))], key=lambda taxon: len(self.taxonomy.children(taxon)))
-        options = self.taxonomy.children(widest)[: self.width]
+    def prepare(self, leaves: bool = False) -> dict[str, Any]:
+        """Let the scorer see the largest question there will be; returns its report.
+
+        leaves: whether it will be about all leaves, or about the children of a taxon.
+        """
+        children = self.taxonomy.children
+        widest = max([ROOT, *range(len(self.taxonomy))], key=lambda taxon: len(children(taxon)))
+        options = (self.taxonomy.leaves if leaves else children(widest))[: self.width]
         return self.scorer.prepare(question_bank(self.taxonomy, [options])) if len(options) > 1 else {}
 
     def ask(self, items: Sequence[Any], sets: Sets) -> Said:
@@ -56,12 +60,18 @@ class Asker:
         return self._names(items, sets) if self.by_name else by_bank(self.scorer, self.taxonomy, items, sets)
 
     def _names(self, items: Sequence[Any], sets: Sets) -> Said:
-        names, level = self.taxonomy.names, self.taxonomy.level
+        names = self.taxonomy.names
         asked = [
-            [(int(level[taxa[0]]), [str(name) for name in names[taxa]]) for taxa in some] for some in sets
+            [(level_of(self.taxonomy, taxa), [str(name) for name in names[taxa]]) for taxa in some]
+            for some in sets
         ]
         scorer: Any = self.scorer
         return scorer.score_names(list(items), asked)
+
+
+def level_of(taxonomy: Taxonomy, taxa: np.ndarray) -> int:
+    """The level that a question about these taxa asks for; that of the deepest, where they differ."""
+    return int(taxonomy.level[taxa].max())
 
 
 def by_bank(scorer: Scorer, taxonomy: Taxonomy, items: Sequence[Any], sets: Sets) -> Said:
@@ -74,18 +84,18 @@ def by_bank(scorer: Scorer, taxonomy: Taxonomy, items: Sequence[Any], sets: Sets
     repeated = [item for item, some in zip(items, sets, strict=True) for _ in some]
     scored = scorer.score(repeated, np.arange(len(flat)))
     rows = iter(
-        scored.option_logprob[row, taxonomy.level[taxa[0]], : len(taxa)] for row, taxa in enumerate(flat)
+        scored.option_logprob[row, level_of(taxonomy, taxa), : len(taxa)] for row, taxa in enumerate(flat)
     )
     return [[next(rows) for _ in some] for some in sets]
 
 
 def question_bank(taxonomy: Taxonomy, sets: Sequence[np.ndarray]) -> Bank:
-    """A bank with one question per row, about taxa of one level; no answer is known, the first stands in."""
+    """A bank with one question per row, about any taxa; no answer is known, the first stands in."""
     n, width = len(sets), max(len(taxa) for taxa in sets)
     options = np.full((n, taxonomy.n_levels, width), NONE, np.int32)
     answer = np.full((n, taxonomy.n_levels), NONE, np.int8)
     for row, taxa in enumerate(sets):
-        level = taxonomy.level[taxa[0]]
+        level = level_of(taxonomy, taxa)
         options[row, level, : len(taxa)] = taxa
         answer[row, level] = 0
     names = np.array([f"question {row}" for row in range(n)], object)

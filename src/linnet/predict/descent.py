@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from linnet.predict.asking import Asker, Said, Sets
-from linnet.predict.chains import Chains, of_trails
+from linnet.predict.chains import Chains, of_leaf_logprob, of_trails
 from linnet.taxonomy.tree import ROOT, Taxonomy
 
 Ask = Callable[[Sets], Said]
@@ -58,6 +58,13 @@ def descend(asker: Asker, items: Sequence[Any], beam: int, group: int) -> Chains
     return of_trails(taxonomy, [[(t, float(np.exp(p))) for t, p in path.trail] for path in best])
 
 
+def at_once(asker: Asker, items: Sequence[Any], group: int) -> Chains:
+    """Chains of the most probable leaf of each item, asked about all leaves, in groups as `among` has it."""
+    leaves = asker.taxonomy.leaves
+    said = among(lambda some: asker.ask(items, some), [[leaves]] * len(items), group, asker.compare)
+    return of_leaf_logprob(asker.taxonomy, np.array([scores for (scores,) in said]))
+
+
 def _goes_on(taxonomy: Taxonomy, path: Path) -> bool:
     return not path.ended and (path.end == ROOT or not taxonomy.is_leaf[path.end])
 
@@ -93,8 +100,9 @@ def among(ask: Ask, sets: Sets, group: int, compare: bool) -> Said:
     """Log-probabilities of the taxa of each set among themselves, asked in groups of at most `group`.
 
     compare: scores of different groups compare, and are normalised together. Else it is a tournament: the
-    best of each group stand for their groups in a further question, and p(taxon) is p(group's best) among
-    them times p(taxon) within its group.
+    best of each group stand for their groups in a further question, and p(taxon) is in proportion to
+    p(group's best) among them times p(taxon) / p(group's best) within its group. That is exact where the odds
+    of two options do not depend on the others (Luce's choice axiom, 1959).
     """
     parts = [[_groups(taxa, group) for taxa in some] for some in sets]
     flat = ask([[part for whole in some for part in whole] for some in parts])
@@ -117,14 +125,16 @@ def _with_finals(
     made: Said = []
     for some, parts, found in zip(finals, within, decided, strict=True):
         rest = iter(found)
-        shares = [next(rest) if len(taxa) > 1 else np.zeros(1) for taxa in some]
-        made.append(
-            [
-                np.concatenate([part + share for part, share in zip(whole, weights, strict=True)])
-                for whole, weights in zip(parts, shares, strict=True)
-            ]
-        )
+        shares = [next(rest) if len(taxa) > 1 else np.zeros(len(taxa)) for taxa in some]
+        made.append([_joined(*pair) for pair in zip(parts, shares, strict=True)])
     return made
+
+
+def _joined(parts: list[np.ndarray], shares: np.ndarray) -> np.ndarray:
+    """One distribution of those within groups and that of the best of the groups that have an answer."""
+    share = iter(shares)
+    odds = [part - part.max() + next(share) if _answers(part) else part for part in parts]
+    return _log_softmax(np.concatenate(odds))
 
 
 def _groups(taxa: np.ndarray, group: int) -> list[np.ndarray]:
@@ -138,9 +148,13 @@ def _regroup(scores: list[np.ndarray], parts: list[list[np.ndarray]]) -> list[li
 
 
 def _winners(parts: list[np.ndarray], within: list[np.ndarray]) -> np.ndarray:
-    return np.array(
-        [taxa[np.nan_to_num(p, nan=-np.inf).argmax()] for taxa, p in zip(parts, within, strict=True)]
-    )
+    """The best of each group that has an answer."""
+    pairs = zip(parts, within, strict=True)
+    return np.array([taxa[logprob.argmax()] for taxa, logprob in pairs if _answers(logprob)], np.int32)
+
+
+def _answers(logprob: np.ndarray) -> bool:
+    return bool(np.isfinite(logprob.max()))
 
 
 def _log_softmax(scores: np.ndarray) -> np.ndarray:

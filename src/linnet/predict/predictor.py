@@ -17,6 +17,7 @@ from linnet.predict.chains import Chains, of_leaf_logprob
 from linnet.taxonomy.tree import Taxonomy
 
 GROUP = 26  # options of a question: one letter each
+ASK = ("tree", "leaves")
 
 
 @dataclass(eq=False)
@@ -24,13 +25,15 @@ class Predictor:
     """A scorer on a taxonomy.
 
     Scorers of leaves (classifiers, dual encoders) score all of them at once and are summed up the tree; all
-    others are asked down the tree with `beam` open paths and at most `group` options in a question.
+    others are asked down the tree with `beam` open paths, or with `ask` = 'leaves' about all leaves, with at
+    most `group` options in a question.
     """
 
     scorer: Scorer
     taxonomy: Taxonomy
     beam: int = 3
     group: int = GROUP
+    ask: str = ASK[0]
     report: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,13 +54,24 @@ class Predictor:
     def about(self) -> dict[str, Any]:
         """What decides the chains: the model as it describes itself, the taxonomy, the way it is asked."""
         model = {key: value for key, value in self.scorer.describe().items() if key not in VOLATILE}
-        way = "leaves" if self.by_leaves else {"beam": self.beam, "group": self.group}
-        return {"model": hide(model), "taxonomy": self.taxonomy.fingerprint, "asked": way}
+        return {"model": hide(model), "taxonomy": self.taxonomy.fingerprint, "asked": self._way()}
+
+    def _way(self) -> Any:
+        if self.by_leaves:
+            return "leaves"
+        return (
+            {"leaves in groups of": self.group}
+            if self.ask == "leaves"
+            else {"beam": self.beam, "group": self.group}
+        )
 
     def prepare(self) -> dict[str, Any]:
         """Get the scorer ready for the taxonomy; returns its report."""
         scorer: Any = self.scorer
-        self.report = scorer.prepare_leaves(self.taxonomy) if self.by_leaves else self.asker.prepare()
+        if self.by_leaves:
+            self.report = scorer.prepare_leaves(self.taxonomy)
+        else:
+            self.report = self.asker.prepare(self.ask == "leaves")
         return self.report
 
     def load(self, image: Image.Image) -> Any:
@@ -69,4 +83,6 @@ class Predictor:
         scorer: Any = self.scorer
         if self.by_leaves:
             return of_leaf_logprob(self.taxonomy, scorer.leaf_logprob(items))
+        if self.ask == "leaves":
+            return descent.at_once(self.asker, items, self.group)
         return descent.descend(self.asker, items, self.beam, self.group)

@@ -46,7 +46,7 @@ def names_in(path: Path) -> list[str]:
     if not path.is_file():
         raise LinnetError(f"cannot read species list '{path}': there is no such file; check the path")
     if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
-        lines = (line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines())
+        lines = (line.strip() for line in _text(path).splitlines())
         return [line for line in lines if line and not line.startswith("#")]
     table = TableFile(path)
     column = next((name for name in COLUMNS if name in table.columns), None)
@@ -58,6 +58,15 @@ def names_in(path: Path) -> list[str]:
             "name the one with the names so"
         )
     return [name for name in table.load([column])[0].to_pylist() if name]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LinnetError(
+            f"species list '{path}' is no UTF-8 text (byte {error.start}); save it as UTF-8, or as .csv"
+        ) from None
 
 
 def restrict(taxonomy: Taxonomy, names: list[str], source: str) -> Listed:

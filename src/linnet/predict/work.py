@@ -38,6 +38,8 @@ def look(
     Photos that could not be read are tried again each time, and named in unreadable.csv. Raises LinnetError
     where the folder cannot be written or holds the predictions of another model, taxonomy or way of asking.
     """
+    if out.is_dir():
+        raise LinnetError(f"'{out}' is a folder; give a file to write with --out")
     folder = folder_of(out)
     with writable(out), alone(folder):
         journal = Journal(folder, predictor.taxonomy)

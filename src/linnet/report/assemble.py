@@ -94,7 +94,8 @@ def head(folder: Folder, view: View) -> dict[str, Any]:
     what = ", ".join(name for name, part in kinds.items() if part is not None)
     run = next((run for run in view.runs if run.folder is folder), None)
     if run is None:
-        return {"name": folder.name, "what": what}
+        model = (folder.probe or {}).get("model", {}).get("model")
+        return {"name": folder.name, "what": f"{what} of {model}" if model else what}
     model = run.about["fingerprint"]["model"]
     figures = {key: run.figures[name].value for key, name in HEAD.items()}
     told = {"what": f"{model.get('model', 'model')} ({model.get('kind')}) on {run.bank.name}", **figures}

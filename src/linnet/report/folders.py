@@ -69,13 +69,20 @@ def read(path: Path, name: str | None = None) -> Folder:
             "probe wrote"
         )
     folder = Folder(path, name or path.resolve().name)
-    if EVALUATION in there and PROBE not in there:  # a probe notes what it is of in run.json too
+    if EVALUATION in there and not _probes(path):
         folder = _evaluated(folder)
     if TRAINING in there:
         folder = replace(folder, training=_training(path))
     if PROBE in there:
         folder = replace(folder, probe=load_json(path / PROBE))
+    elif EVALUATION in there and _probes(path):
+        raise LinnetError(f"{path} has no {PROBE} yet; the same linnet probe finishes it")
     return folder
+
+
+def _probes(path: Path) -> bool:
+    """Whether the run of a folder is a probe, which keeps its places in the fingerprint."""
+    return "places" in load_json(path / EVALUATION).get("fingerprint", {})
 
 
 def load_json(path: Path) -> Any:

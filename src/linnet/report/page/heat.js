@@ -1,7 +1,7 @@
 // A cell per row and column, coloured by its value, with the value in it.
 
 DRAW.heat = (figure, host, width, legend) => {
-  const left = Math.min(200, 14 + 6.6 * Math.max(...figure.rows.map((name) => name.length)));
+  const left = Math.min(200, 14 + Math.max(...figure.rows.map(wide)));
   const cell = Math.min(110, (width - left - 4) / figure.columns.length), tall = 24, top = 22;
   const height = top + tall * figure.rows.length + 4;
   const drawing = svg('svg', {width, height, role: 'img', 'aria-label': `${figure.title}; the figures are in the table below`});

@@ -39,7 +39,7 @@ def _conditions(folder: Folder, view: View) -> dict[str, str]:
         found["training"] = folder.training["about"].get("fingerprint")
         found["sessions"] = folder.training["about"].get("sessions")
     if folder.probe is not None:
-        found["probe"] = {key: value for key, value in folder.probe.items() if not isinstance(value, list)}
+        found |= {key: folder.probe[key] for key in PROBED if key in folder.probe}
     return flat(found)
 
 
@@ -64,6 +64,7 @@ def _evaluation(folder: Folder, view: View) -> dict[str, Any]:
     }
 
 
+PROBED = ("model", "bank", "rows", "unreadable", "disjoint")
 MADE = ("policy", "seed", "source", "n_options", "letters", "image_root")
 
 

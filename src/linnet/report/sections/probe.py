@@ -14,7 +14,8 @@ ABSENT = "no folder holds probes"
 
 def build(view: View) -> dict[str, Any] | None:
     """A heat map per probed folder."""
-    found = [(folder.name, grid(folder.probe)) for folder in view.folders if folder.probe is not None]
+    probed = [folder for folder in view.folders if folder.probe is not None]
+    found = [(_title(folder.name, folder.probe or {}), grid(folder.probe or {})) for folder in probed]
     maps = [_map(name, *of) for name, of in found if of is not None]
     if not maps:
         return None
@@ -27,17 +28,23 @@ def build(view: View) -> dict[str, Any] | None:
     }
 
 
+def _title(name: str, told: dict[str, Any]) -> str:
+    first: dict[str, Any] = next(iter(told.get("readings", [])), {})
+    parts = [first.get("probe"), f"{first['n']:,} samples" if "n" in first else None]
+    return ": ".join([name, *filter(None, [", ".join(filter(None, parts))])])
+
+
 def _map(name: str, places: Sequence[str], levels: Sequence[str], accuracy: Any) -> Data:
     return heat(name, places, levels, accuracy, corner="place")
 
 
 def grid(told: dict[str, Any]) -> tuple[list[str], list[str], list[list[float | None]]] | None:
-    """Places, levels and accuracies; None where the file has no such thing.
+    """Places, levels and accuracies of a probes.json; None where it has no such thing.
 
-    Of the readings those of the true labels, the model's own weights and the first kind of probe.
+    Of its readings those of the true labels, the model's own weights and the first kind of probe.
     """
-    levels = told.get("levels")
-    rows = [row for row in told.get("readings", []) if _is_main(row, told["readings"][0])]
+    levels, readings = told.get("levels"), told.get("readings", [])
+    rows = [row for row in readings if _is_main(row, readings[0])]
     known = [(row["place"], of) for row in rows if (of := _accuracies(row)) is not None]
     return ([place for place, _ in known], levels, [of for _, of in known]) if levels and known else None
 

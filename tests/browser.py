@@ -1,4 +1,4 @@
-"""A headless Chromium that the tests of the report drive, without any service of its own running."""
+"""A headless Chromium that the tests of pages drive, without any service of its own running."""
 
 import json
 import shutil
