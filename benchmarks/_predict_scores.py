@@ -40,18 +40,20 @@ class Scores:
     novel: np.ndarray
 
 
-def birds(unmapped: str = "drop") -> Scores:
-    """All shared CUB photos and the bird classifier, which has classes for 86 of the 100 species.
+def birds(unmapped: str = "drop", step: int = 1) -> Scores:
+    """Every step-th shared CUB photo and the bird classifier, which has classes for 86 of the 100 species.
 
     unmapped: what becomes of the probability of its 879 other classes.
     """
     images = data.read("metadata-csv", SHARED / "data/cub100")
+    images = images.subset(np.arange(0, len(images), step))
     model = SHARED / "models/bird-mobilenet-v2"
     labels = SHARED / "data/cub100/bird_label_map.csv"
     scorer = open_scorer(str(model), labels=labels, unmapped=unmapped, device="cpu")
     scorer.prepare_leaves(images.taxonomy)
     photos = (partial(open_photo, images.root / name, str(name), "") for name in images.image)
-    logprob = _kept("birds" if unmapped == "drop" else f"birds-{unmapped}", scorer, photos, len(images))
+    kept = "birds" if (unmapped, step) == ("drop", 1) else f"birds-{unmapped}-{step}"
+    logprob = _kept(kept, scorer, photos, len(images))
     named = np.isfinite(logprob).any(axis=0)
     covered = np.isin(images.taxon, images.taxonomy.leaves[named])
     return Scores(images.taxonomy, logprob, images.taxon, ~covered)

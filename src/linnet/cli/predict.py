@@ -21,6 +21,7 @@ examples:
   linnet predict 'cam1/**/*.jpg' --model MODEL --taxonomy birds.csv --species mylist.txt --out names.csv
   linnet predict detections.json --model MODEL --taxonomy birds.csv --calibration birds.json --risk 0.1 \\
       --format camtrap-dp --out observations.csv
+  linnet predict photos/ --model CHAT --answer-format open --ask leaves --taxonomy T --out names.csv
   linnet predict media.csv --model MODEL --taxonomy T --clade Corvidae --stop leaf --out names.parquet
 """
 
