@@ -122,7 +122,7 @@ def fitting(places: int, compared: int, turns: int, work: Path) -> dict[str, Any
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in (*LINEAR, "one_c", "chosen_c")}
     reached: dict[str, list[list[float]]] = {}
-    some = np.linspace(0, places - 1, compared).astype(int)
+    some = np.linspace(0, places - 1, compared + 2)[1:-1].astype(int)
     ways: dict[str, tuple[Callable[..., list[float]], Any]] = {
         **{kind: (partial(ours, kind=kind), range(places)) for kind in LINEAR},
         "one_c": (one_c, some),
