@@ -106,7 +106,7 @@ def _flat(study: dict[str, Any]) -> Any:
         yield f"{place} | torn", (reading["full"]["independent"]["inconsistency_rate"], None)
         yield f"{place} | tree", (tree_share(reading, regrouped[place]), None)
     yield from _accuracies(ANSWERS, "offered", levels, study["own"]["four"]["independent"])
-    for place, shape in study["geometry"].items():
+    for place, shape in study.get("geometry", {}).items():
         if "cka" in shape:
             yield f"{place} | CKA", (shape["cka"]["value"], None)
     causal = study.get("causal", {"told": {}, "patching": {"levels": {}}})

@@ -68,6 +68,8 @@ def stack_of(tower: nn.Module) -> list[nn.Module]:
     while len(children := list(tower.children())) == 1:
         tower = children[0]
     runs = [child for child in children if isinstance(child, nn.Sequential) and list(child.parameters())]
+    if not runs and found is not None:
+        return list(found)  # a tower of one block
     return list(runs[0]) if len(runs) == 1 else list(runs)
 
 
