@@ -34,6 +34,8 @@ def training_arguments(
         )
     if device == "cuda" and not torch.cuda.is_available():
         raise LinnetError("--device cuda: torch sees no such device here; use --device cpu")
+    if device == "auto" and not torch.accelerator.is_available():
+        device = "cpu"  # Trainer refuses bf16 without an accelerator unless it is told that this is meant
     known = [kind.value for kind in SchedulerType]
     if train.schedule not in known:
         raise LinnetError(unknown("schedule", train.schedule, "train.schedule", known))
