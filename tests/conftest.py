@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import opened
 from hypothesis import settings
 
 from linnet.taxonomy import Taxonomy, build, path_table
@@ -22,6 +23,13 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared (real photos, models and taxonomies) is not there")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def driver():
+    """A browser for the tests of a page; they skip where `browser.missing()` is not empty."""
+    with opened() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from threading import Thread
 
 import pytest
-from browser import missing, opened, requests
+from browser import missing, requests
 from PIL import Image
 from predict_fakes import Leaves, draw
 
@@ -25,12 +25,6 @@ def address():
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def driver():
-    with opened() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,12 +7,6 @@ from report_cases import NASTY
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no headless browser: {missing()} not found")
 
 
-@pytest.fixture(scope="module")
-def driver():
-    with opened() as browser:
-        yield browser
-
-
 @pytest.fixture
 def shown(driver, page):
     """The page, freshly opened."""

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from chat_cases import bird_bank, saved, settings, tiny
-from chat_runs import changed, refusal, run, trained, weights
 from train_cases import written
+from train_runs import changed, refusal, run, trained, weights
 
 from linnet.bank import store
 from linnet.cli import main

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from train_cases import MAKERS, TARGETS, critters, settings, written
+from train_runs import run
 
 from linnet.cli import main
 from linnet.data import read
@@ -36,12 +37,6 @@ def photos(tmp_path_factory):
 def models(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
     return {name: make(root / name) for name, make in MAKERS.items()}
-
-
-def run(tmp_path, values, *more, out="run"):
-    file = written(tmp_path / "recipe.yaml", values)
-    where = ["--out", str(tmp_path / out)] if out else []
-    return main(["train", str(file), *more, *where, "--device", "cpu", "--json"])
 
 
 def trained(capsys, tmp_path, values, *more, out="run"):

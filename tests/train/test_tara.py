@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 from chat_cases import batch_of, bird_bank, saved, tiny
-from chat_runs import changed, refusal, run, trained, weights
 from tara_cases import RANDOM, made, trainer_of, values
 from torch import nn
 from train_cases import written
+from train_runs import changed, refusal, run, trained, weights
 
 from linnet.cli import main
 from linnet.errors import LinnetError

@@ -59,11 +59,9 @@ class Predictor:
     def _way(self) -> Any:
         if self.by_leaves:
             return "leaves"
-        return (
-            {"leaves in groups of": self.group}
-            if self.ask == "leaves"
-            else {"beam": self.beam, "group": self.group}
-        )
+        if self.ask == "leaves":
+            return {"leaves in groups of": self.group}
+        return {"beam": self.beam, "group": self.group}
 
     def prepare(self) -> dict[str, Any]:
         """Get the scorer ready for the taxonomy; returns its report."""

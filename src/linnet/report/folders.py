@@ -69,14 +69,15 @@ def read(path: Path, name: str | None = None) -> Folder:
             "probe wrote"
         )
     folder = Folder(path, name or path.resolve().name)
-    if EVALUATION in there and not _probes(path):
+    probing = EVALUATION in there and _probes(path)
+    if probing and PROBE not in there:
+        raise LinnetError(f"{path} has no {PROBE} yet; the same linnet probe finishes it")
+    if EVALUATION in there and not probing:
         folder = _evaluated(folder)
     if TRAINING in there:
         folder = replace(folder, training=_training(path))
     if PROBE in there:
         folder = replace(folder, probe=load_json(path / PROBE))
-    elif EVALUATION in there and _probes(path):
-        raise LinnetError(f"{path} has no {PROBE} yet; the same linnet probe finishes it")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What tests of chat training share: a run by the command, and what it changed."""
+"""What tests of training share: a run by the command, and what it changed."""
 
 import json
 
