@@ -8,8 +8,9 @@
 at a C that is given, `chosen_c` four fits to choose C on the validation rows and one on all rows, which is
 what Linnet does for its ten penalties. The features are those of the shared bird photos, under noise.
 With --threads 1 (and OMP_NUM_THREADS=1) seconds are of the processor, which a busy machine stretches little.
-`extraction` takes turns: the forward alone, the same with hooks, and the whole pass from photo files to the
-file of vectors. Parts that are not run keep their figures, and each names its commit.
+`extraction` takes turns: the forward alone on inputs that are ready, as `evaluate` runs it, the same with
+hooks, and the whole pass from photo files to the file of vectors. Parts that are not run keep their figures,
+and each names its commit.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from linnet import data
 from linnet.bank import store
 from linnet.bank.make import make
 from linnet.evaluate.images import open_image
+from linnet.models import torchbits
 from linnet.models.open import open_scorer
 from linnet.probe import features, networks, probes, reading, splits
 from linnet.probe.hooks import collecting
@@ -173,10 +175,10 @@ def extraction(images: int, turns: int) -> dict[str, Any]:
         made["qwen3_vl, 100 M"] = _turns(chat, bank, 4, turns)
     if SHARED.is_dir():
         bank = make(data.read("metadata-csv", SHARED / "data/cub100").of_split("test")).subset(
-            np.arange(16 * images)
+            np.arange(32 * images)
         )
         net = networks.of(open_scorer(str(SHARED / "models/bird-mobilenet-v2"), device="cpu"))
-        made["MobileNetV2"] = _turns(net, bank, 16, turns)
+        made["MobileNetV2"] = _turns(net, bank, 32, turns)
     return made
 
 
@@ -203,18 +205,21 @@ def _turns(network: Any, bank: Any, batch: int, turns: int) -> dict[str, Any]:
 def _forwards(network: Any, items: list[Any], batch: int, wanted: tuple[str, ...]) -> float:
     """Seconds of the forwards of all photos, inputs ready, with hooks at the wanted places."""
     chosen = [place for place in network.places() if place.name in wanted]
-    spent, step = 0.0, network.step or batch
-    with torch.inference_mode():
-        for start in range(0, len(items), step):
-            rows = np.arange(start, min(start + step, len(items)))
-            told, run = network.ready(items[start : start + step], rows)
-            begun = time.perf_counter()
-            with collecting(chosen, told, ("mean",)) as found:
-                run()
-                kept = {name: vectors.cpu().numpy() for name, vectors in found.items()}
-            spent += time.perf_counter() - begun
-            del kept
-    return spent
+    cut = list(torchbits.chunks(np.arange(len(items)), batch if network.whole else torchbits.CPU_BATCH))
+    ready = [network.ready([items[k] for k in rows], rows) for rows in cut]
+    with collecting(chosen, ("mean",)) as read:
+
+        def run(some: list[Any]) -> None:
+            for told, forward in some:
+                found = read(told, forward)
+                [vectors.cpu().numpy() for vectors in found.values()]
+
+        start = time.perf_counter()
+        if network.whole:
+            torchbits.inferred(run, ready)
+        else:
+            torchbits.forward(run, ready, torch.device("cpu"))
+        return time.perf_counter() - start
 
 
 # ---- birds ----

@@ -58,7 +58,7 @@ class Planted:
     Block 3 takes the directions of the level `lost` away. It answers from what is left behind it.
     """
 
-    step = None
+    whole = True
     needs_image = True
 
     def __init__(

@@ -179,6 +179,24 @@ def test_a_classifier_has_its_blocks_and_what_its_head_reads(photos, tmp_path):
     np.testing.assert_allclose(seen.of("pooled", 0)[:4], found["pooled"][:, 0], rtol=2e-3, atol=2e-3)
 
 
+def test_forwards_side_by_side_do_not_take_each_others_states(photos, tmp_path):
+    network = networks.of(open_scorer(str(classifier(tmp_path / "model")), device="cpu"))
+    names = [place.name for place in network.places()]
+    rows = np.arange(len(photos))
+    items = [network.load(image) for image in opened(photos, rows)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        together = features.forward(network, items, rows, names, ("mean", "max"))
+    finally:
+        torch.set_num_threads(threads)
+    for k in rows:
+        alone = features.forward(network, items[k : k + 1], rows[k : k + 1], names, ("mean", "max"))
+        for name in names:
+            np.testing.assert_allclose(together[name][k], alone[name][0], atol=1e-5, err_msg=name)
+    assert not any(module._forward_hooks for module in network.module.modules())
+
+
 @pytest.mark.parametrize("make_model", [clip, siglip, open_clip_model])
 def test_a_dual_encoder_has_its_blocks_and_the_shared_space(make_model, photos, tmp_path, monkeypatch):
     monkeypatch.setenv("LINNET_CACHE", str(tmp_path / "cache"))
@@ -233,7 +251,7 @@ def test_names_of_places_are_kept_by_collecting_only(photos, chat_of):
     items = [network.load(image) for image in opened(photos, range(2))]
     batch, run = network.ready(items, np.arange(2))
     wanted = [place for place in network.places() if place.name == "projector"]
-    with torch.inference_mode(), collecting(wanted, batch, ["max"]) as found:
-        run()
+    with torch.inference_mode(), collecting(wanted, ["max"]) as read:
+        found = read(batch, run)
     assert list(found) == ["projector"]
     assert not network.chat.handles.projector._forward_hooks

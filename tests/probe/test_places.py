@@ -41,8 +41,8 @@ def test_a_stack_has_its_input_as_place_0():
     places = blocks_of("vision", stack)
     assert [place.name for place in places] == ["vision.0", "vision.1", "vision.2"]
     x = torch.randn(2, 3)
-    with collecting(places, Batch([0, 1], [1, 1]), ["mean"]) as found:
-        stack[1](stack[0](x))
+    with collecting(places, ["mean"]) as read:
+        found = read(Batch([0, 1], [1, 1]), lambda: stack[1](stack[0](x)))
     torch.testing.assert_close(found["vision.0"][:, 0], x)
     torch.testing.assert_close(found["vision.1"][:, 0], stack[0](x))
     torch.testing.assert_close(found["vision.2"][:, 0], stack[1](stack[0](x)))

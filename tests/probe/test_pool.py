@@ -33,7 +33,12 @@ def test_merged_patches_are_shared_out_like_the_patches(quarters, merge, seed):
 
 def test_maps_and_crops_are_tokens_too():
     maps = torch.randn(2, 5, 3, 4)
-    np.testing.assert_allclose(pool(maps, [1, 1], ["mean"])[:, 0], maps.mean((2, 3)), atol=1e-6)
+    places = maps.permute(0, 2, 3, 1).flatten(1, 2).numpy()
+    for k, name in enumerate(POOLINGS):
+        for photo in range(2):
+            expected = slow(places[photo], name)
+            np.testing.assert_allclose(pool(maps, [1, 1], POOLINGS)[photo, k], expected, atol=1e-6)
+    np.testing.assert_allclose(pool(maps, [2], ["mean"])[0, 0], maps.mean((0, 2, 3)), atol=1e-6)
     crops = torch.randn(5, 6, 3)
     found = pool(crops, [2, 3], ["max"])[:, 0]
     np.testing.assert_array_equal(found[1], crops[2:].flatten(0, 1).amax(0))

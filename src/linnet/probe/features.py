@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -17,6 +16,7 @@ from linnet.errors import LinnetError
 from linnet.evaluate import images
 from linnet.evaluate.fingerprint import differences, read_json, write_json
 from linnet.evaluate.row_file import RowFile
+from linnet.models import torchbits
 from linnet.probe.hooks import collecting
 from linnet.probe.networks import Network
 from linnet.probe.places import ANSWER, PIXELS
@@ -53,14 +53,17 @@ class Features:
 
 
 class _Eye:
-    """Loads a photo as pixels and as the network takes it."""
+    """Loads a photo as pixels, where they are a place, and as the network takes it."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, pixels: bool) -> None:
+        self.network, self.pixels = network, pixels
 
-    def load(self, image: Image.Image) -> tuple[np.ndarray, Any]:
-        small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
-        return np.asarray(small, np.float32).ravel() / 255, self.network.load(image)
+    def load(self, image: Image.Image) -> tuple[np.ndarray | None, Any]:
+        return _small(image) if self.pixels else None, self.network.load(image)
+
+
+def _small(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32).ravel() / 255
 
 
 def collect(
@@ -85,7 +88,7 @@ def collect(
     if done < len(bank):
         network.prepare(bank)
         images.check(bank, np.arange(len(bank)))
-        eye, todo, waiting = _Eye(network), np.arange(done, len(bank)), 0
+        eye, todo, waiting = _Eye(network, PIXELS in places), np.arange(done, len(bank)), 0
         bar = tqdm(total=len(bank), initial=done, desc="features", unit="photo", disable=not progress)
         with bar:
             for batch in images.ahead(bank, eye, todo, batch_size, workers):
@@ -107,26 +110,30 @@ def _vectors(
     network: Network, batch: images.Batch, places: Sequence[str], poolings: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """(b, p, d) or, at answers, (b, levels, d) per place of the photos of a batch that could be read."""
-    parts: list[dict[str, np.ndarray]] = []
-    step = network.step or max(1, len(batch.rows))
-    for start in range(0, len(batch.rows), step):
-        part = slice(start, start + step)
-        pixels, items = zip(*batch.items[part], strict=True)
-        found = forward(network, list(items), batch.rows[part], places, poolings)
-        parts.append({PIXELS: np.stack(pixels)[:, None]} | found if PIXELS in places else found)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    if not batch.items:
+        return {}
+    pixels, items = zip(*batch.items, strict=True)
+    found = forward(network, list(items), batch.rows, places, poolings)
+    return {PIXELS: np.stack(pixels)[:, None]} | found if PIXELS in places else found
 
 
 def forward(
     network: Network, items: list[Any], rows: np.ndarray, places: Sequence[str], poolings: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """Vectors of some photos at the named places, from one forward of the network."""
+    """Vectors of some photos at the named places, each from one forward of the network."""
     wanted = [place for place in network.places() if place.name in set(places)]
-    with torch.inference_mode():
-        batch, run = network.ready(items, rows)
-        with collecting(wanted, batch, poolings) as found:
-            run()
-        return {place.name: found[place.name].cpu().numpy() for place in wanted}
+    with collecting(wanted, poolings) as read:
+
+        def run(part: np.ndarray) -> dict[str, np.ndarray]:
+            found = read(*network.ready([items[k] for k in part], rows[part]))
+            return {place.name: found[place.name].cpu().numpy() for place in wanted}
+
+        every = np.arange(len(rows))
+        if network.whole:
+            parts = [torchbits.inferred(run, every)]
+        else:
+            parts = torchbits.forward(run, every, next(network.module.parameters()).device)
+    return {place.name: np.concatenate([part[place.name] for part in parts]) for place in wanted}
 
 
 # ---- the folder ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,21 +33,34 @@ class Batch:
     ends: Tensor | None = None
     levels: int = 1
 
+    def __post_init__(self) -> None:
+        self.repeats = self.row_of != list(range(len(self.weights)))
+
     def __len__(self) -> int:
         return len(self.row_of)
 
 
 @contextmanager
-def collecting(places: Sequence[Place], batch: Batch, poolings: Sequence[str]) -> Iterator[Found]:
-    """Pooled states of the forward inside the context: (b, p, d), at answers (b, levels, d), by place."""
-    found: Found = {}
+def collecting(
+    places: Sequence[Place], poolings: Sequence[str]
+) -> Iterator[Callable[[Batch, Callable[[], Any]], Found]]:
+    """Hooks while the context lasts; what it gives runs a forward and returns its pooled states by place.
+
+    They are (b, p, d), at answers (b, levels, d). Threads may run forwards side by side.
+    """
+    here = threading.local()
 
     def keep(place: Place, states: Tensor) -> None:
-        found[place.name] = vectors(place, states, batch, poolings)
+        here.found[place.name] = vectors(place, states, here.batch, poolings)
+
+    def read(batch: Batch, run: Callable[[], Any]) -> Found:
+        here.batch, here.found = batch, {}
+        run()
+        return here.found
 
     hooks = [hook(place, partial(keep, place)) for place in places]
     try:
-        yield found
+        yield read
     finally:
         for one in hooks:
             one.remove()
@@ -90,9 +104,9 @@ def states_of(out: Any) -> Tensor:
 
 def vectors(place: Place, states: Tensor, batch: Batch, poolings: Sequence[str]) -> Tensor:
     """(b, p, d) float32 of a place's states in one forward; at answers (b, levels, d), NaN if not asked."""
-    rows = torch.tensor(batch.row_of, device=states.device)
     if place.reads == IMAGE:
-        return pool(states, batch.weights, poolings)[rows]
+        pooled = pool(states, batch.weights, poolings)
+        return pooled[batch.row_of] if batch.repeats else pooled
     if place.reads == ANSWER:
         assert batch.ends is not None
         row, at, photo, level = batch.ends.to(states.device)
@@ -101,4 +115,4 @@ def vectors(place: Place, states: Tensor, batch: Batch, poolings: Sequence[str])
         return made
     assert batch.tokens is not None
     mask = batch.tokens.to(states.device)
-    return pool_tokens(states[mask], mask.sum(1).tolist(), poolings)[rows]
+    return pool_tokens(states[mask], mask.sum(1).tolist(), poolings)[batch.row_of]

@@ -99,6 +99,6 @@ def _states(chat: Chat, places: list[Place], prompts: list[str]) -> dict[str, np
         inputs = encode(chat, prompts, None, "right")
         mask = inputs["attention_mask"].bool()
         batch = Batch(list(range(len(prompts))), [1] * len(prompts), mask)
-        with collecting(places, batch, ("mean",)) as found:
-            chat.handles.inner(**inputs, use_cache=False)
+        with collecting(places, ("mean",)) as read:
+            found = read(batch, lambda: chat.handles.inner(**inputs, use_cache=False))
         return {place.name: found[place.name].cpu().numpy() for place in places}

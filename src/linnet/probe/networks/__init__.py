@@ -22,11 +22,11 @@ from linnet.probe.places import Place
 class Network(Protocol):
     """What features need of a model.
 
-    step: photos of one forward, None for as many as there are.
+    whole: whether a batch is one forward; else it is cut as `torchbits.forward` does.
     """
 
     module: nn.Module
-    step: int | None
+    whole: bool
 
     def places(self) -> list[Place]:
         """All places, in the order in which a photo passes them."""

@@ -25,7 +25,7 @@ LOOK = "Describe this image."  # for a photo without a question
 class Network:
     """All modules of a chat model; see `networks.Network`."""
 
-    step = None
+    whole = True
 
     def __init__(self, scorer: Any) -> None:
         self.scorer, self.chat, self.module = scorer, scorer.chat, scorer.chat.model

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from linnet.bank.bank import Bank
-from linnet.models.torchbits import CPU_BATCH
 from linnet.probe.hooks import Batch
 from linnet.probe.networks import stack_of
 from linnet.probe.places import Place, blocks_of
@@ -20,9 +19,10 @@ KINDS = ("classifier",)
 class Network:
     """The backbone of a classifier; see `networks.Network`."""
 
+    whole = False
+
     def __init__(self, scorer: Any) -> None:
         self.scorer, self.module = scorer, scorer.network
-        self.step = CPU_BATCH if self.module.device.type == "cpu" else None
 
     def places(self) -> list[Place]:
         """vision.k of the blocks, and `pooled`, which the head reads."""

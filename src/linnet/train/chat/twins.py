@@ -50,7 +50,11 @@ def conflict(first: Sequence[Tensor | None], second: Sequence[Tensor | None]) ->
     """Norms of two gradients of the same parameters and the cosine between them, 0-dim; None counts as 0."""
     pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     norms = [_norm(side) for side in (first, second)]
-    dot = torch.stack([(a.float() * b.float()).sum() for a, b in pairs]).sum() if pairs else norms[0] * 0
+    dot = (
+        torch.stack([a.flatten().float() @ b.flatten().float() for a, b in pairs]).sum()
+        if pairs
+        else norms[0] * 0
+    )
     return {
         "align_norm": norms[0],
         "main_norm": norms[1],
@@ -59,5 +63,5 @@ def conflict(first: Sequence[Tensor | None], second: Sequence[Tensor | None]) ->
 
 
 def _norm(gradients: Sequence[Tensor | None]) -> Tensor:
-    squares = [gradient.float().square().sum() for gradient in gradients if gradient is not None]
-    return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
+    found = [gradient.float() for gradient in gradients if gradient is not None]
+    return torch.nn.utils.get_total_norm(found) if found else torch.zeros(())
