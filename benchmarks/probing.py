@@ -186,12 +186,15 @@ def _turns(network: Any, bank: Any, batch: int, turns: int) -> dict[str, Any]:
     network.prepare(bank)
     items = [network.load(open_image(bank, row)) for row in range(len(bank))]
     names = [place.name for place in network.places()]
-    ways = {"bare": (), "hooks": tuple(names)}
-    seconds: dict[str, list[float]] = {"bare": [], "hooks": [], "whole": []}
-    _forwards(network, items, batch, ())
+    cut = batch if network.whole else torchbits.CPU_BATCH
+    ways: dict[str, tuple[int, tuple[str, ...]]] = {"bare": (cut, ()), "hooks": (cut, tuple(names))}
+    if not network.whole:
+        ways["bare_torch"] = (batch, ())
+    seconds: dict[str, list[float]] = {name: [] for name in (*ways, "whole")}
+    _forwards(network, items, cut, ())
     for _ in tqdm(range(turns), desc="extraction", file=sys.stderr):
-        for name, wanted in ways.items():
-            seconds[name].append(_forwards(network, items, batch, wanted))
+        for name, (size, wanted) in ways.items():
+            seconds[name].append(_forwards(network, items, size, wanted))
         with tempfile.TemporaryDirectory() as place:
             start = time.perf_counter()
             out = Path(place) / "features"
@@ -199,14 +202,21 @@ def _turns(network: Any, bank: Any, batch: int, turns: int) -> dict[str, Any]:
             seconds["whole"].append(time.perf_counter() - start)
     rates = {f"{name}_photos_per_s": len(bank) / float(np.median(found)) for name, found in seconds.items()}
     shares = {f"{name}_over_bare": _ratio(seconds["bare"], seconds[name]) for name in ("hooks", "whole")}
+    if "bare_torch" in ways:
+        shares["whole_over_bare_torch"] = _ratio(seconds["bare_torch"], seconds["whole"])
     return {"places": len(names), "photos": len(bank), **rates, **shares}
 
 
-def _forwards(network: Any, items: list[Any], batch: int, wanted: tuple[str, ...]) -> float:
-    """Seconds of the forwards of all photos, inputs ready, with hooks at the wanted places."""
+def _forwards(network: Any, items: list[Any], size: int, wanted: tuple[str, ...]) -> float:
+    """Seconds of the forwards of all photos, inputs ready, with hooks at the wanted places.
+
+    Pairs go side by side, as `evaluate` runs them; larger batches one by one, with torch's own threads.
+    """
     chosen = [place for place in network.places() if place.name in wanted]
-    cut = list(torchbits.chunks(np.arange(len(items)), batch if network.whole else torchbits.CPU_BATCH))
-    ready = [network.ready([items[k] for k in rows], rows) for rows in cut]
+    ready = [
+        network.ready([items[k] for k in rows], rows)
+        for rows in torchbits.chunks(np.arange(len(items)), size)
+    ]
     with collecting(chosen, ("mean",)) as read:
 
         def run(some: list[Any]) -> None:
@@ -215,10 +225,10 @@ def _forwards(network: Any, items: list[Any], batch: int, wanted: tuple[str, ...
                 [vectors.cpu().numpy() for vectors in found.values()]
 
         start = time.perf_counter()
-        if network.whole:
-            torchbits.inferred(run, ready)
-        else:
+        if size == torchbits.CPU_BATCH:
             torchbits.forward(run, ready, torch.device("cpu"))
+        else:
+            torchbits.inferred(run, ready)
         return time.perf_counter() - start
 
 
@@ -253,7 +263,7 @@ def main() -> None:
     add("--only", choices=("fit", "extraction", "birds"))
     add("--places", type=int, default=30)
     add("--compared", type=int, default=3, help="places that scikit-learn is run on")
-    add("--images", type=int, default=8)
+    add("--images", type=int, default=8, help="photos of the chat model; 32 times as many of MobileNetV2")
     add("--turns", type=int, default=3)
     add("--threads", type=int, default=torch.get_num_threads())
     add("--work", type=Path, default=ROOT / "runs" / "probing", help="features of the bird photos stay here")

@@ -1,10 +1,10 @@
 """Time per prompt of fine-tuning a chat model, against TARA's arrangement: python benchmarks/training.py
 
-A prompt is one question about one photo. Every contender runs in a process of its own, on one model with
-random weights, all parameters trained: `official` (4 rollouts, then policy, reference and teacher on 4 copies
-of photo and prompt, logits of all positions), `sampled` (TRL's GRPO through Linnet), `expected` (no rollouts)
-and `expected` with TARA's alignment, its teacher's features cached, with 1 and 4 questions a photo. With
---work the same command goes on where it was stopped.
+A prompt is one question about one photo. Every contender runs in a process of its own, in turns, on one model
+with random weights, all parameters trained: `official` (4 rollouts, then policy, reference and teacher on 4
+copies of photo and prompt, logits of all positions, glibc as it comes), `sampled` (TRL's GRPO through
+Linnet), `expected` (no rollouts) and `expected` with TARA's alignment, its teacher's features cached, with 1
+and 4 questions a photo. With --work the same command goes on where it was stopped.
 
   python benchmarks/training.py --size tiny --out training.json
   python benchmarks/training.py --size real --device cuda --steps 10
@@ -24,6 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from _official import SMALL, VIT_B16, Official
@@ -32,6 +33,7 @@ from _scoring_setup import SHAPES, make
 from transformers import TrainerCallback, trainer
 
 from linnet import discover
+from linnet.models import torchbits
 from linnet.train.recipe import TASKS, load
 
 MODES = {"expected": None, "joint": "joint", "alternate": "alternate"}
@@ -51,7 +53,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         args.work = args.work or Path(scratch)
         args.work.mkdir(parents=True, exist_ok=True)
-        found = {name: child(args, name) for name in args.only or CONTENDERS}
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in args.only or CONTENDERS}
+        for turn in range(args.turns):
+            for name in found:
+                found[name].append(child(args, name, turn))
         about = json.loads((args.work / "about.json").read_text())
     record("training", about | figures(args, found), args.out)
 
@@ -65,6 +70,7 @@ def arguments() -> argparse.Namespace:
     add("--photo", default="384x384", help="width x height; 384x384 are 144 image tokens")
     add("--images", type=int, default=32)
     add("--steps", type=int, default=3, help=f"updates timed, after {WARM} to warm up")
+    add("--turns", type=int, default=1, help="how often every contender is run, one after another")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--threads", type=int, default=1)
     add("--only", nargs="+", choices=CONTENDERS, help="contenders to time, by default all")
@@ -75,13 +81,13 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def child(args: argparse.Namespace, name: str) -> dict[str, Any]:
+def child(args: argparse.Namespace, name: str, turn: int) -> dict[str, Any]:
     """What a contender's own process measures, or measured before."""
-    about, kept = args.work / "about.json", args.work / f"{name}.json"
+    about, kept = args.work / "about.json", args.work / f"{name}.{turn}.json"
     if not about.exists():
         about.write_text(json.dumps(make(args, "qwen3_vl", None, 6)))
     if not kept.exists():
-        print(f"{name} ...", file=sys.stderr)
+        print(f"turn {turn}: {name} ...", file=sys.stderr)
         told = ["--size", args.size, "--steps", str(args.steps), "--device", args.device]
         told += ["--threads", str(args.threads), "--work", str(args.work), "--run", name]
         environment = os.environ | {"LINNET_CACHE": str(args.work / "cache")}
@@ -92,12 +98,15 @@ def child(args: argparse.Namespace, name: str) -> dict[str, Any]:
     return json.loads(kept.read_text())
 
 
-def figures(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
-    """Seconds per prompt, how many times the official arrangement's speed, what alignment adds, memory."""
-    seconds = {name: one["seconds"] for name, one in found.items()}
+def figures(args: argparse.Namespace, found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Seconds per prompt, how many times the official arrangement's speed, what alignment adds, memory.
+
+    Ratios are of the same turn; all are medians over the turns, ratios with their range.
+    """
+    seconds = {name: np.array([one["seconds"] for one in turns]) for name, turns in found.items()}
     official = seconds.get("official")
     added = {
-        name: round(seconds[name] / seconds[f"expected-{name[-1]}"] - 1, 3)
+        name: _spread(seconds[name] / seconds[f"expected-{name[-1]}"] - 1, 3)
         for name in seconds
         if name.split("-")[0] in ("joint", "alternate") and f"expected-{name[-1]}" in seconds
     }
@@ -106,11 +115,19 @@ def figures(args: argparse.Namespace, found: dict[str, Any]) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if args.device == "cuda" else "cpu, processor time",
         "threads": args.threads,
         "steps": args.steps,
-        "seconds_per_prompt": {name: round(value, 4) for name, value in seconds.items()},
-        "times_official": {name: round(official / v, 2) for name, v in seconds.items()} if official else {},
+        "turns": args.turns,
+        "seconds_per_prompt": {name: round(median(values), 4) for name, values in seconds.items()},
+        "times_official": {}
+        if official is None
+        else {name: _spread(official / values, 2) for name, values in seconds.items()},
         "alignment_adds": added,
-        "peak_mb": {name: one["peak_mb"] for name, one in found.items()},
+        "peak_mb": {name: max(one["peak_mb"] for one in turns) for name, turns in found.items()},
     }
+
+
+def _spread(values: np.ndarray, digits: int) -> dict[str, Any]:
+    ends = [round(float(end), digits) for end in (values.min(), values.max())]
+    return {"median": round(float(np.median(values)), digits), "range": ends}
 
 
 def measure(args: argparse.Namespace, name: str) -> dict[str, Any]:
@@ -121,6 +138,7 @@ def measure(args: argparse.Namespace, name: str) -> dict[str, Any]:
     clock = Clock(args.steps, args.device)
     with tempfile.TemporaryDirectory() as scratch:
         if kind == "official":
+            torchbits.keep_freed_memory = lambda: False
             official(Official(recipe, Path(scratch), args.device, teacher(args.size)), clock)
         else:
             through_linnet(recipe, Path(scratch), args.device, clock)

@@ -19,7 +19,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 # Images per forward on a CPU: MobileNetV2 at 224 px needs 26 ms an image at 2 and 62 ms at 64,
 # because larger activations are paged in anew for every layer.
 CPU_BATCH = 2
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, MOST = -1, -3, 2**30  # of malloc.h; bytes
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, NEVER, MOST = -1, -3, -1, 2**30  # of malloc.h; MOST in bytes
 
 
 def device_of(name: str) -> torch.device:
@@ -42,7 +42,7 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(M_MMAP_THRESHOLD, MOST) and mallopt(M_TRIM_THRESHOLD, MOST))
+    return bool(mallopt(M_MMAP_THRESHOLD, MOST) and mallopt(M_TRIM_THRESHOLD, NEVER))
 
 
 def _named(name: str) -> torch.device:
