@@ -29,6 +29,11 @@ def test_on_a_cpu_freed_memory_is_taken_again_without_new_pages():
     assert faults() - before < 0.5 * TIMES * SIZE / PAGE  # 1.0 where each block is handed back
 
 
+def test_settings_of_malloc_are_left_alone(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert not keep_freed_memory.__wrapped__()
+
+
 def test_names_that_are_no_device_or_dtype_are_refused():
     with pytest.raises(LinnetError, match=r"device 'gpu7' cannot be used .* try auto, cpu or cuda"):
         device_of("gpu7")
