@@ -2,7 +2,7 @@
 
 Worlds: critters, drawn, five of them, with the demo's chat model and dual encoder; birds, the shared
 photographs, with a chat model stitched from ImageNet's MobileNetV2 and a small language model, and the bird
-classifier as teacher. study: variants of the recipes on three critter worlds, four photos a species. Bases
+classifier as teacher. study: variants of the recipes on five critter worlds, four photos a species. Bases
 are trained first. Each is resumed by the same command, and started several times it shares its runs.
 """
 
