@@ -7,8 +7,11 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +31,15 @@ def record(name: str, figures: dict, out: Path) -> None:
     out.write_text(json.dumps(entry, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=2))
     print(f"written to {out}", file=sys.stderr)
+
+
+def spread(values: Iterable[float], digits: int = 4) -> dict[str, Any]:
+    """Median and range of some turns' figures."""
+    found = [float(value) for value in values]
+    return {
+        "median": round(median(found), digits),
+        "range": [round(min(found), digits), round(max(found), digits)],
+    }
 
 
 def machine() -> dict[str, str | int | float]:

@@ -30,7 +30,7 @@ import _scoring_setup as setup
 import numpy as np
 import torch
 from _features import SHARED
-from _record import ROOT, commit, record
+from _record import ROOT, commit, record, spread
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
@@ -157,8 +157,7 @@ def fitting(places: int, compared: int, turns: int, work: Path) -> dict[str, Any
 
 
 def _ratio(theirs: list[float], mine: list[float]) -> dict[str, Any]:
-    times = [a / b for a, b in zip(theirs, mine, strict=True)]
-    return {"median": float(np.median(times)), "range": [min(times), max(times)]}
+    return spread(a / b for a, b in zip(theirs, mine, strict=True))
 
 
 # ---- extraction ----
@@ -221,8 +220,7 @@ def _forwards(network: Any, items: list[Any], size: int, wanted: tuple[str, ...]
 
         def run(some: list[Any]) -> None:
             for told, forward in some:
-                found = read(told, forward)
-                [vectors.cpu().numpy() for vectors in found.values()]
+                read(told, forward)
 
         start = time.perf_counter()
         if size == torchbits.CPU_BATCH:

@@ -30,7 +30,7 @@ from typing import Any
 import _scoring_setup as setup
 import numpy as np
 import torch
-from _record import record
+from _record import record, spread
 from PIL import Image
 from tqdm import tqdm
 
@@ -225,10 +225,7 @@ def ratios(turns: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         pairs = [(turn["packed"], turn[name]) for turn in turns if name in turn]
         if not any("failed" in one for pair in pairs for one in pair):
             times = [mine["images_per_s"] / its["images_per_s"] for mine, its in pairs]
-            made[f"packed_over_{name}"] = {
-                "median": float(np.median(times)),
-                "range": [min(times), max(times)],
-            }
+            made[f"packed_over_{name}"] = spread(times)
     return made
 
 

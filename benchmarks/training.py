@@ -28,7 +28,7 @@ import numpy as np
 import torch
 import yaml
 from _official import SMALL, VIT_B16, Official
-from _record import ROOT, record
+from _record import ROOT, record, spread
 from _scoring_setup import SHAPES, make
 from transformers import TrainerCallback, trainer
 
@@ -104,9 +104,10 @@ def figures(args: argparse.Namespace, found: dict[str, list[dict[str, Any]]]) ->
     Ratios are of the same turn; all are medians over the turns, ratios with their range.
     """
     seconds = {name: np.array([one["seconds"] for one in turns]) for name, turns in found.items()}
-    official = seconds.get("official")
+    official = seconds.get("official", np.array([]))
+    faster = {name: spread(official / values, 2) for name, values in seconds.items() if len(official)}
     added = {
-        name: _spread(seconds[name] / seconds[f"expected-{name[-1]}"] - 1, 3)
+        name: spread(seconds[name] / seconds[f"expected-{name[-1]}"] - 1, 3)
         for name in seconds
         if name.split("-")[0] in ("joint", "alternate") and f"expected-{name[-1]}" in seconds
     }
@@ -117,17 +118,10 @@ def figures(args: argparse.Namespace, found: dict[str, list[dict[str, Any]]]) ->
         "steps": args.steps,
         "turns": args.turns,
         "seconds_per_prompt": {name: round(median(values), 4) for name, values in seconds.items()},
-        "times_official": {}
-        if official is None
-        else {name: _spread(official / values, 2) for name, values in seconds.items()},
+        "times_official": faster,
         "alignment_adds": added,
         "peak_mb": {name: max(one["peak_mb"] for one in turns) for name, turns in found.items()},
     }
-
-
-def _spread(values: np.ndarray, digits: int) -> dict[str, Any]:
-    ends = [round(float(end), digits) for end in (values.min(), values.max())]
-    return {"median": round(float(np.median(values)), digits), "range": ends}
 
 
 def measure(args: argparse.Namespace, name: str) -> dict[str, Any]:

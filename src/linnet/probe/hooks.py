@@ -33,11 +33,13 @@ class Batch:
     ends: Tensor | None = None
     levels: int = 1
 
-    def __post_init__(self) -> None:
-        self.repeats = self.row_of != list(range(len(self.weights)))
-
     def __len__(self) -> int:
         return len(self.row_of)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether photos share rows, or rows do not stand in the order of the photos."""
+        return self.row_of != list(range(len(self.weights)))
 
 
 @contextmanager
